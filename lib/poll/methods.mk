@@ -1,0 +1,6 @@
+# SPDX-License-Identifier: MIT
+#
+# The poll methods, the preferred ones first.  A new one is a new file and
+# its name here.
+
+POLL_METHODS =

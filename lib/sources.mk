@@ -1,0 +1,28 @@
+# SPDX-License-Identifier: MIT
+#
+# Every file of the library; a new one is a line here.  Poll methods are in
+# lib/poll/methods.mk.
+
+include_HEADERS = \
+	include/iv.h \
+	include/iv_avl.h \
+	include/iv_event.h \
+	include/iv_event_raw.h \
+	include/iv_list.h \
+	include/iv_tls.h
+
+LIB_SOURCES = \
+	lib/base/compiler.h \
+	lib/base/timerq.c \
+	lib/base/timerq.h \
+	lib/base/timespec.h \
+	lib/sys/clock.c \
+	lib/sys/fatal.c \
+	lib/sys/fd.c \
+	lib/sys/sys.h \
+	lib/sys/thread.c \
+	lib/sys/wake.c \
+	lib/loop/poll_method.h \
+	lib/loop/poller.c \
+	lib/loop/poller.h \
+	lib/poll/registry.c

@@ -1,0 +1,266 @@
+# SPDX-License-Identifier: MIT
+#
+# Every question we ask of a system.  A probe links a program that makes the
+# real call with the real headers, and never runs it: what works is found out
+# by the library at run time.  Each answer can be given beforehand, for
+# example by configure iv_cv_timerfd=no.
+
+# IV_HAVE(NAME, INCLUDES, BODY)
+# Sets iv_cv_NAME to yes or no, and defines HAVE_NAME if BODY links.
+AC_DEFUN([IV_HAVE], [
+AC_CACHE_CHECK([for $1], [iv_cv_$1],
+	[AC_LINK_IFELSE([AC_LANG_PROGRAM([[$2]], [[$3]])],
+		[iv_cv_$1=yes], [iv_cv_$1=no])])
+AS_IF([test "x$iv_cv_$1" = xyes],
+	[AC_DEFINE(m4_toupper([HAVE_$1]), [1], [Define to 1 if $1 is there.])])
+])
+
+# IV_LIBRARY(NAME, CHOICES, INCLUDES, BODY)
+# Adds to LIBS the first of CHOICES that makes BODY link; none comes first.
+AC_DEFUN([IV_LIBRARY], [
+AC_CACHE_CHECK([what $1 needs], [iv_cv_library_$1],
+	[iv_cv_library_$1=impossible
+	iv_save_LIBS=$LIBS
+	for iv_choice in '' $2; do
+		LIBS="$iv_choice $iv_save_LIBS"
+		AC_LINK_IFELSE([AC_LANG_PROGRAM([[$3]], [[$4]])],
+			[iv_cv_library_$1=${iv_choice:-nothing}; break])
+	done
+	LIBS=$iv_save_LIBS])
+AS_CASE([$iv_cv_library_$1],
+	[nothing], [],
+	[impossible], [AC_MSG_ERROR([$1: cannot link a program that uses it])],
+	[LIBS="$iv_cv_library_$1 $LIBS"])
+])
+
+# IV_SWITCH(NAME, HELP)
+# Adds --enable-NAME and --disable-NAME; iv_asked is yes, no or auto.
+AC_DEFUN([IV_SWITCH], [
+AC_ARG_ENABLE([$1], [AS_HELP_STRING([--disable-$1], [$2])],
+	[AS_CASE([$enableval], [yes|no], [],
+		[AC_MSG_ERROR([--enable-$1=$enableval: yes or no, please])])
+	iv_asked=$enableval],
+	[iv_asked=auto])
+])
+
+# IV_FACILITY(NAME, HELP, INCLUDES, BODY, [NEEDS])
+# Something that is used when the system has it (INCLUDES and BODY link), the
+# facility NEEDS, settled before, is in use and no switch forbids it: defines
+# HAVE_NAME then.  Sets iv_use_NAME to yes or no, iv_why_NAME to the reason.
+# Dashes in NAME become underscores.
+AC_DEFUN([IV_FACILITY], [
+IV_SWITCH([$1], [$2])
+_IV_FACILITY([$1], m4_translit([[$1]], [-], [_]), [$3], [$4], [$5])
+])
+AC_DEFUN([_IV_FACILITY], [
+AC_CACHE_CHECK([for $1], [iv_cv_$2],
+	[AC_LINK_IFELSE([AC_LANG_PROGRAM([[$3]], [[$4]])],
+		[iv_cv_$2=yes], [iv_cv_$2=no])])
+iv_use_$2=no
+AS_IF([test $iv_asked = no], [iv_why_$2=disabled],
+	[test "x$iv_cv_$2" != xyes], [iv_why_$2="not on this system"],
+	m4_ifval([$5], [[test $iv_use_$5 = no], [iv_why_$2="needs $5"],])
+	[iv_use_$2=yes
+	iv_why_$2=
+	AC_DEFINE(m4_toupper([HAVE_$2]), [1], [Define to 1 to use $1.])])
+AS_IF([test $iv_asked,$iv_use_$2 = yes,no],
+	[AC_MSG_ERROR([--enable-$1: not available: $iv_why_$2])])
+])
+
+# IV_ABSENT(NAME, HELP)
+# A poll method that has a switch, but no code yet.
+AC_DEFUN([IV_ABSENT], [
+IV_SWITCH([$1], [$2])
+iv_use_$1=no
+iv_why_$1="not in this version"
+AS_IF([test $iv_asked = yes],
+	[AC_MSG_ERROR([--enable-$1: not available: $iv_why_$1])])
+])
+
+# The libraries behind the C library.
+AC_DEFUN([IV_LIBRARIES], [
+IV_LIBRARY([pthread], [-pthread -lpthread], [
+#include <pthread.h>
+static void *start(void *arg) { return arg; }
+static void prepare(void) { }
+], [
+	pthread_t thread;
+	pthread_key_t key;
+	return pthread_create(&thread, 0, start, 0) +
+	       pthread_key_create(&key, 0) +
+	       pthread_atfork(prepare, prepare, prepare);
+])
+IV_LIBRARY([clock_gettime], [-lrt], [
+#include <time.h>
+], [
+	struct timespec now;
+	return clock_gettime(CLOCK_REALTIME, &now);
+])
+IV_LIBRARY([sockets], [-lsocket "-lsocket -lnsl"], [
+#include <sys/types.h>
+#include <sys/socket.h>
+], [
+	return socket(AF_UNIX, SOCK_STREAM, 0);
+])
+])
+
+# What lib/sys has another way for; no switches.
+AC_DEFUN([IV_SYSTEM], [
+AC_CHECK_HEADERS([sys/filio.h])
+IV_HAVE([clock_monotonic], [
+#include <time.h>
+], [
+	struct timespec now;
+	return clock_gettime(CLOCK_MONOTONIC, &now);
+])
+IV_HAVE([clock_monotonic_fast], [
+#include <time.h>
+], [
+	struct timespec now;
+	return clock_gettime(CLOCK_MONOTONIC_FAST, &now);
+])
+IV_HAVE([pipe2], [
+#include <fcntl.h>
+#include <unistd.h>
+], [
+	int fds[2];
+	return pipe2(fds, O_CLOEXEC | O_NONBLOCK);
+])
+IV_HAVE([gettid], [
+#include <unistd.h>
+], [
+	return gettid();
+])
+IV_HAVE([wait4], [
+#include <sys/types.h>
+#include <sys/time.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+], [
+	int status;
+	struct rusage usage;
+	return wait4(-1, &status, WNOHANG, &usage);
+])
+IV_HAVE([getauxval], [
+#include <sys/auxv.h>
+], [
+	return getauxval(AT_SECURE);
+])
+IV_HAVE([secure_getenv], [
+#include <stdlib.h>
+], [
+	return !secure_getenv("HOME");
+])
+IV_HAVE([issetugid], [
+#include <unistd.h>
+], [
+	return issetugid();
+])
+IV_HAVE([strerrorname_np], [
+#include <string.h>
+], [
+	return !strerrorname_np(1);
+])
+])
+
+# What the kernel may offer, each with its switch.
+AC_DEFUN([IV_FACILITIES], [
+IV_FACILITY([eventfd], [wake loops through pipes, not eventfd], [
+#include <sys/eventfd.h>
+], [
+	return eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+])
+IV_FACILITY([timerfd], [no kernel timer for epoll], [
+#include <time.h>
+#include <sys/timerfd.h>
+], [
+	struct itimerspec its = { { 0, 0 }, { 1, 0 } };
+	return timerfd_settime(timerfd_create(CLOCK_MONOTONIC,
+					      TFD_CLOEXEC | TFD_NONBLOCK),
+			       TFD_TIMER_ABSTIME, &its, 0);
+])
+IV_FACILITY([pidfd], [wait for children by SIGCHLD only], [
+#include <sys/types.h>
+#include <sys/wait.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+], [
+	siginfo_t info;
+	return waitid(P_PIDFD, syscall(SYS_pidfd_open, 1, 0), &info,
+		      WEXITED | WNOHANG);
+])
+IV_FACILITY([splice], [pump by read and write only], [
+#include <fcntl.h>
+], [
+	return splice(0, 0, 1, 0, 4096, SPLICE_F_MOVE | SPLICE_F_NONBLOCK);
+])
+IV_FACILITY([inotify], [leave iv_inotify out], [
+#include <sys/inotify.h>
+], [
+	int fd = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
+	return inotify_rm_watch(fd, inotify_add_watch(fd, "/", IN_CREATE));
+])
+AM_CONDITIONAL([USE_INOTIFY], [test $iv_use_inotify = yes])
+])
+
+# The poll methods.  lib/poll/methods.mk has their order.
+AC_DEFUN([IV_POLL_METHODS], [
+IV_FACILITY([epoll], [leave the methods epoll-timerfd and epoll out], [
+#include <sys/epoll.h>
+], [
+	struct epoll_event ev = { 0 };
+	int fd = epoll_create1(EPOLL_CLOEXEC);
+	return epoll_ctl(fd, EPOLL_CTL_ADD, 0, &ev) +
+	       epoll_wait(fd, &ev, 1, -1);
+])
+IV_FACILITY([epoll-pwait2], [no nanosecond timeouts for epoll], [
+#include <time.h>
+#include <sys/epoll.h>
+], [
+	struct epoll_event ev;
+	struct timespec timeout = { 0, 0 };
+	return epoll_pwait2(0, &ev, 1, &timeout, 0);
+], [epoll])
+IV_FACILITY([ppoll], [leave the method ppoll out], [
+#include <time.h>
+#include <signal.h>
+#include <poll.h>
+], [
+	struct pollfd pfd = { 0, POLLIN, 0 };
+	struct timespec timeout = { 0, 0 };
+	return ppoll(&pfd, 1, &timeout, 0);
+])
+IV_FACILITY([poll], [leave the method poll out], [
+#include <poll.h>
+], [
+	struct pollfd pfd = { 0, POLLIN, 0 };
+	return poll(&pfd, 1, -1);
+])
+IV_ABSENT([kqueue], [leave the method kqueue out])
+IV_ABSENT([devpoll], [leave the method dev_poll out])
+IV_ABSENT([port], [leave the methods port-timer and port out])
+
+# name of the method at run time:switches it needs
+iv_methods=
+iv_methods_not=
+for iv_method in port-timer:port port:port dev_poll:devpoll \
+		 epoll-timerfd:epoll,timerfd epoll:epoll kqueue:kqueue \
+		 ppoll:ppoll poll:poll; do
+	iv_name=${iv_method%%:*}
+	iv_missing=
+	for iv_need in `echo "${iv_method#*:}" | tr , ' '`; do
+		eval "iv_use=\$iv_use_$iv_need iv_why=\$iv_why_$iv_need"
+		AS_IF([test -z "$iv_missing" && test $iv_use = no],
+			[AS_IF([test "$iv_why" = disabled],
+				[iv_missing="--disable-$iv_need"],
+				[iv_missing=$iv_why])])
+	done
+	AS_IF([test -z "$iv_missing"],
+		[iv_methods="$iv_methods $iv_name"],
+		[iv_methods_not="$iv_methods_not, $iv_name ($iv_missing)"])
+done
+iv_methods=${iv_methods# }
+iv_methods_not=${iv_methods_not#, }
+AS_IF([test -z "$iv_methods"],
+	[AC_MSG_ERROR([no poll method left: $iv_methods_not])])
+])

@@ -1,0 +1,14 @@
+# SPDX-License-Identifier: MIT
+#
+# Every test; a new one is a line here.  tests/FLOOR/NAME.t is made of
+# tests/FLOOR/NAME.c, the harness and the shared library.  One that looks
+# inside the library has a second line:
+#	tests_FLOOR_NAME_t_LDADD = $(INSIDE)
+# One that replaces a system call adds -Wl,--wrap=CALL to its _LDFLAGS.
+
+TESTS_C =
+
+TESTS_SH =
+
+HARNESS_SOURCES = \
+	tests/harness/test.h
