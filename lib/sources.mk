@@ -12,6 +12,7 @@ include_HEADERS = \
 	include/iv_tls.h
 
 LIB_SOURCES = \
+	lib/base/avl.c \
 	lib/base/compiler.h \
 	lib/base/timerq.c \
 	lib/base/timerq.h \
@@ -25,4 +26,6 @@ LIB_SOURCES = \
 	lib/loop/poll_method.h \
 	lib/loop/poller.c \
 	lib/loop/poller.h \
+	lib/poll/epoll.h \
+	lib/poll/pollset.h \
 	lib/poll/registry.c

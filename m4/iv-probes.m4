@@ -131,6 +131,18 @@ IV_HAVE([gettid], [
 ], [
 	return gettid();
 ])
+IV_HAVE([lwp_gettid], [
+#include <unistd.h>
+], [
+	return lwp_gettid();
+])
+IV_HAVE([thr_self], [
+#include <sys/types.h>
+#include <sys/thr.h>
+], [
+	long id;
+	return thr_self(&id);
+])
 IV_HAVE([wait4], [
 #include <sys/types.h>
 #include <sys/time.h>
@@ -221,6 +233,12 @@ IV_FACILITY([epoll-pwait2], [no nanosecond timeouts for epoll], [
 	struct timespec timeout = { 0, 0 };
 	return epoll_pwait2(0, &ev, 1, &timeout, 0);
 ], [epoll])
+IV_FACILITY([poll], [leave the methods ppoll and poll out], [
+#include <poll.h>
+], [
+	struct pollfd pfd = { 0, POLLIN, 0 };
+	return poll(&pfd, 1, -1);
+])
 IV_FACILITY([ppoll], [leave the method ppoll out], [
 #include <time.h>
 #include <signal.h>
@@ -229,13 +247,7 @@ IV_FACILITY([ppoll], [leave the method ppoll out], [
 	struct pollfd pfd = { 0, POLLIN, 0 };
 	struct timespec timeout = { 0, 0 };
 	return ppoll(&pfd, 1, &timeout, 0);
-])
-IV_FACILITY([poll], [leave the method poll out], [
-#include <poll.h>
-], [
-	struct pollfd pfd = { 0, POLLIN, 0 };
-	return poll(&pfd, 1, -1);
-])
+], [poll])
 IV_ABSENT([kqueue], [leave the method kqueue out])
 IV_ABSENT([devpoll], [leave the method dev_poll out])
 IV_ABSENT([port], [leave the methods port-timer and port out])
@@ -245,7 +257,7 @@ iv_methods=
 iv_methods_not=
 for iv_method in port-timer:port port:port dev_poll:devpoll \
 		 epoll-timerfd:epoll,timerfd epoll:epoll kqueue:kqueue \
-		 ppoll:ppoll poll:poll; do
+		 ppoll:poll,ppoll poll:poll; do
 	iv_name=${iv_method%%:*}
 	iv_missing=
 	for iv_need in `echo "${iv_method#*:}" | tr , ' '`; do

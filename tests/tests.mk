@@ -11,4 +11,7 @@ TESTS_C =
 TESTS_SH =
 
 HARNESS_SOURCES = \
+	tests/harness/fence.c \
+	tests/harness/harness.h \
+	tests/harness/test.c \
 	tests/harness/test.h

@@ -3,4 +3,8 @@
 # The poll methods, the preferred ones first.  A new one is a new file and
 # its name here.
 
-POLL_METHODS =
+POLL_METHODS = \
+	lib/poll/epoll_timerfd \
+	lib/poll/epoll \
+	lib/poll/ppoll \
+	lib/poll/poll
