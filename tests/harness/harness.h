@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * harness.h - what the files of the harness share, and tests do not see.
+ */
+#ifndef IV_HARNESS_H
+#define IV_HARNESS_H
+
+#include <limits.h>
+#include "test.h"
+
+/*
+ * What the processes of a case tell the runner: a page that they share.
+ * Written with atomic stores, since any thread or process of a case may fail.
+ */
+struct report {
+	enum { RUNNING, RETURNED, SKIPPED, ABORTED } state;
+	int		failed;
+	unsigned	limit;		/* seconds */
+	char		skip[256];
+	char		tmpdir[PATH_MAX];
+};
+
+extern struct report *report;
+
+/* Exemptions, as in enum fence. */
+extern unsigned fence_allowed;
+
+struct fence_state;
+
+struct fence_state *fence_take(void);
+
+/* Prints what differs from BEFORE; the number of differences.  Frees it. */
+unsigned fence_compare(struct fence_state *before);
+
+/* Removes what tmpdir() made. */
+void tmpdir_remove(const char *path);
+
+#endif
