@@ -13,5 +13,7 @@ TESTS_SH =
 HARNESS_SOURCES = \
 	tests/harness/fence.c \
 	tests/harness/harness.h \
+	tests/harness/help.c \
+	tests/harness/loop.c \
 	tests/harness/test.c \
 	tests/harness/test.h
