@@ -23,9 +23,20 @@ LIB_SOURCES = \
 	lib/sys/sys.h \
 	lib/sys/thread.c \
 	lib/sys/wake.c \
+	lib/loop/event.c \
+	lib/loop/event.h \
+	lib/loop/fd.c \
+	lib/loop/fd.h \
+	lib/loop/loop.h \
+	lib/loop/now.c \
+	lib/loop/now.h \
 	lib/loop/poll_method.h \
 	lib/loop/poller.c \
 	lib/loop/poller.h \
+	lib/loop/task.c \
+	lib/loop/task.h \
+	lib/loop/timer.c \
+	lib/loop/timer.h \
 	lib/poll/epoll.h \
 	lib/poll/pollset.h \
 	lib/poll/registry.c

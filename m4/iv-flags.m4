@@ -110,7 +110,7 @@ IV_CFLAG([-std=gnu11 -fvisibility=hidden])
 IV_CFLAG([-Wall -Wextra -Wbad-function-cast -Wcast-align -Wdate-time \
 	-Wduplicated-cond -Wformat=2 -Wimplicit-fallthrough \
 	-Wlogical-op -Wmissing-declarations -Wmissing-prototypes \
-	-Wnested-externs -Wnull-dereference -Wold-style-definition \
+	-Wnested-externs -Wold-style-definition \
 	-Wpointer-arith -Wrestrict -Wshadow \
 	-Wstrict-prototypes -Wtrampolines -Wvla -Wwrite-strings])
 AS_IF([test "x$enable_werror" = xyes], [AM_CFLAGS="$AM_CFLAGS -Werror"])

@@ -8,11 +8,14 @@
 
 TESTS_C =
 
-TESTS_SH =
+TESTS_SH = \
+	tests/harness/selftest.sh
 
 HARNESS_SOURCES = \
 	tests/harness/fence.c \
 	tests/harness/harness.h \
+	tests/harness/help.c \
+	tests/harness/loop.c \
 	tests/harness/help.c \
 	tests/harness/loop.c \
 	tests/harness/test.c \
