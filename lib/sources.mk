@@ -9,7 +9,9 @@ include_HEADERS = \
 	include/iv_event.h \
 	include/iv_event_raw.h \
 	include/iv_list.h \
-	include/iv_tls.h
+	include/iv_thread.h \
+	include/iv_tls.h \
+	include/iv_work.h
 
 LIB_SOURCES = \
 	lib/base/avl.c \
@@ -27,16 +29,23 @@ LIB_SOURCES = \
 	lib/loop/event.h \
 	lib/loop/fd.c \
 	lib/loop/fd.h \
+	lib/loop/loop.c \
 	lib/loop/loop.h \
 	lib/loop/now.c \
 	lib/loop/now.h \
 	lib/loop/poll_method.h \
 	lib/loop/poller.c \
 	lib/loop/poller.h \
+	lib/loop/run.c \
+	lib/loop/run.h \
 	lib/loop/task.c \
 	lib/loop/task.h \
 	lib/loop/timer.c \
 	lib/loop/timer.h \
+	lib/loop/tls.c \
+	lib/loop/tls.h \
 	lib/poll/epoll.h \
 	lib/poll/pollset.h \
-	lib/poll/registry.c
+	lib/poll/registry.c \
+	lib/mod/event_raw.c \
+	lib/mod/thread.c
