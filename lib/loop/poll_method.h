@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * poll_method.h - all that the author of a poll method reads.
+ *
+ * A method makes the kernel watch descriptors and collects what is ready; it
+ * never calls a handler.  It keeps its state in a struct that begins with a
+ * struct ivi_poller, whose size it states; the core allocates it, zeroed.
+ * Functions returning int give 0 or a negative errno value.
+ */
+#ifndef IVI_LOOP_POLL_METHOD_H
+#define IVI_LOOP_POLL_METHOD_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <iv.h>
+#include <iv_list.h>
+#include "base/compiler.h"
+#include "base/timespec.h"
+
+struct ivi_loop;
+struct ivi_poller;
+
+/* Bands.  An error or hang-up makes all three of them ready. */
+#define IVI_IN		0x01
+#define IVI_OUT		0x02
+#define IVI_ERR		0x04
+#define IVI_BANDS	0x07
+
+/* In `armed' beside bands: this one does not agree with any `wanted', so the
+   method will be asked to apply() before the next wait. */
+#define IVI_STALE	0x08
+/* In `armed': the method's own. */
+#define IVI_METHOD_BITS	0xf0
+
+/* What the poller keeps of a descriptor, in the pad of a struct iv_fd. */
+struct IVI_ALIAS ivi_fd {
+	struct iv_list_head	ready_node;	/* poller.c */
+	uint8_t	wanted;		/* fd.c: bands that have a handler */
+	uint8_t	armed;		/* method: what the kernel was told */
+	uint8_t	ready;		/* ivi_ready() sets, fd.c clears */
+	uint8_t	flags;		/* fd.c: IVI_FD_* */
+	uint32_t	state;	/* fd.c: 0 or IVI_FD_REGISTERED */
+	struct iv_list_head	change;		/* poller.c */
+	struct iv_list_head	all;		/* poller.c */
+	struct ivi_loop	*owner;	/* fd.c */
+	union {			/* method; -1, ~0 in a new ivi_fd */
+		int	index;
+		struct {
+			uint32_t	slot;
+			uint32_t	generation;
+		} token;
+	};
+};
+
+IVI_OVERLAY(iv_fd, pad, ivi_fd)
+
+#define IVI_FD_REGISTERED	UINT32_C(0x69766664)
+
+/* flags */
+#define IVI_FD_EDGE	0x01	/* report transitions only (IVI_CAP_EDGE) */
+#define IVI_FD_PROBE	0x02	/* apply() must ask the kernel even if nothing
+				   is wanted: does it take this descriptor? */
+#define IVI_FD_GONE	0x04	/* being unregistered */
+
+struct ivi_poll_method {
+	/* As IV_SELECT_POLL_METHOD spells it; users see it. */
+	const char	*name;
+
+	/* IVI_CAP_* */
+	unsigned	caps;
+
+	/* Of the method's state, struct ivi_poller included. */
+	size_t	size;
+
+	/*
+	 * Creates the kernel object, close-on-exec.  An error means that the
+	 * method cannot be used here and the next one is tried.  Exercises
+	 * whatever wait() needs, so that nothing is found out later.
+	 * Called again after close() in a forked child.
+	 */
+	int	(*open)(struct ivi_poller *p);
+	void	(*close)(struct ivi_poller *p);
+
+	/*
+	 * Makes the kernel agree with f->wanted and notes that in f->armed.
+	 * With IVI_FD_GONE set: on return neither the kernel nor the method
+	 * knows f any more, which is what lets users free their struct after
+	 * iv_fd_unregister(); this cannot fail.
+	 * Nothing wanted, but not gone: the method may leave the kernel as it
+	 * is if it goes quiet by itself when f fires.
+	 */
+	int	(*apply)(struct ivi_poller *p, struct ivi_fd *f);
+
+	/*
+	 * Sleeps until a descriptor is ready or UNTIL has come (IVI_NOW: does
+	 * not sleep; IVI_NEVER: no limit), reports descriptors by
+	 * ivi_ready(), and returns IVI_WOKE_TIMER if the timer set by arm()
+	 * fired, else 0.  A signal is just an early return.
+	 */
+	unsigned	(*wait)(struct ivi_poller *p, int64_t until);
+
+	/*
+	 * Optional.  Sets the kernel's own timer to AT (> 0) or, by
+	 * IVI_NEVER, stops it.  An error: go on without.
+	 */
+	int	(*arm)(struct ivi_poller *p, int64_t at);
+};
+
+#define IVI_CAP_EDGE	0x01	/* knows IVI_FD_EDGE */
+#define IVI_CAP_EAGER	0x02	/* apply() costs no system call: do it now */
+
+#define IVI_WOKE_TIMER	0x01
+
+/* Private to poller.c, but for the first two, which methods may read. */
+struct ivi_poller {
+	const struct ivi_poll_method	*method;
+	struct iv_list_head	ready;		/* reported, not dispatched */
+	struct iv_list_head	changes;	/* armed disagrees with wanted */
+	struct iv_list_head	all;		/* every registered iv_fd */
+	unsigned	generation;	/* of forks, in which it was opened */
+	bool	closed;			/* reopening failed: try again */
+	bool	timer_dead;		/* arm() failed: never again */
+	int64_t	armed_at;		/* arm()ed time, or IVI_NEVER */
+	int64_t	last_limit;		/* limit of the last waits ... */
+	int	same_limit;		/* ... and how many had this limit */
+};
+
+/* Methods call these. */
+
+/* F is ready in BANDS. */
+static inline void ivi_ready(struct ivi_poller *p, struct ivi_fd *f,
+			     unsigned bands)
+{
+	if (f->ready == 0)
+		iv_list_add_tail(&f->ready_node, &p->ready);
+	f->ready |= (uint8_t)bands;
+}
+
+/* f->armed has changed: ask for an apply() if it disagrees with f->wanted. */
+void ivi_poller_update(struct ivi_poller *p, struct ivi_fd *f);
+
+/* The kernel's set holds an entry of a descriptor that was closed before it
+   was unregistered: start again with a new kernel object. */
+void ivi_poller_reopen(struct ivi_poller *p);
+
+/* In a file whose method this build does not have.  NAME may not be used. */
+#define IVI_METHOD_ABSENT(NAME)						\
+const struct ivi_poll_method ivi_poll_##NAME = { .name = NULL }
+
+/* registry.c: the methods of this build, best first, ended by NULL. */
+extern const struct ivi_poll_method *const ivi_poll_methods[];
+
+#endif

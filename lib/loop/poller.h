@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * poller.h - the core's side of a poll method.
+ */
+#ifndef IVI_LOOP_POLLER_H
+#define IVI_LOOP_POLLER_H
+
+#include "loop/poll_method.h"
+
+/* Picks a method, or takes the one that an earlier loop picked, and opens it.
+   Stops the program if there is none. */
+struct ivi_poller *ivi_poller_new(void);
+void ivi_poller_free(struct ivi_poller *p);
+
+/* NULL before the first loop. */
+const char *ivi_poller_method_name(void);
+
+/* Brings a new F into the poller; nothing is told to the kernel yet. */
+void ivi_poller_add(struct ivi_poller *p, struct ivi_fd *f);
+
+/* Tells the kernel now: 0, or why it refused. */
+int ivi_poller_sync(struct ivi_poller *p, struct ivi_fd *f);
+
+/* True if ERR (negative) is a lack of memory or the like, worth a retry. */
+bool ivi_poller_passes(int err);
+
+/* Takes F out again, also of the kernel and of the ready list. */
+void ivi_poller_remove(struct ivi_poller *p, struct ivi_fd *f);
+
+/*
+ * Applies what has changed and waits, until SOONEST at most; not at all
+ * unless BLOCK.  True if it may have become that late.
+ */
+bool ivi_poller_wait(struct ivi_poller *p, int64_t soonest, bool block);
+
+/* The next descriptor to dispatch, taken off the ready list, or NULL. */
+struct ivi_fd *ivi_poller_next_ready(struct ivi_poller *p);
+
+#endif

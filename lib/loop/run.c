@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * run.c - the turn of the loop.
+ *
+ * Expired timers, tasks; leave if told to or if nothing is registered; wait;
+ * posts, descriptors.
+ */
+#include "loop/loop.h"
+
+/* Waits for something to do; true if timers may be due afterwards. */
+static bool wait_for_events(struct ivi_loop *loop)
+{
+	bool block, look;
+
+	ivi_loop_check_fork(loop);
+	block = !ivi_tasks_pending(loop) && ivi_events_sleep(loop);
+	look = ivi_poller_wait(loop->poller, ivi_timers_soonest(loop), block);
+	if (block)
+		ivi_events_awake(loop);
+	loop->now.valid = false;
+	return look;
+}
+
+static void run(struct ivi_loop *loop)
+{
+	bool look = true;
+
+	for (;;) {
+		if (look)
+			ivi_timers_run(loop);
+		ivi_tasks_run(loop);
+		if (loop->run.quit || loop->holds == 0)
+			return;
+		look = wait_for_events(loop);
+		ivi_events_run(loop);
+		ivi_fds_dispatch(loop);
+	}
+}
+
+IVI_PUBLIC void iv_main(void)
+{
+	struct ivi_loop *loop = ivi_loop_of_caller("iv_main");
+
+	loop->run.quit = false;
+	loop->run.depth++;
+	run(loop);
+	loop->run.depth--;
+}
+
+IVI_PUBLIC void iv_quit(void)
+{
+	struct ivi_loop *loop = ivi_self();
+
+	if (loop != NULL)
+		loop->run.quit = true;
+}

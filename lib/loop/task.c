@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * task.c - tasks.
+ *
+ * A task knows the number of the round in which it last ran.  One that has
+ * not run in the round in progress joins that round when it is registered,
+ * any other waits for the next, so a task that registers itself for ever
+ * does not keep the loop from its timers and descriptors.
+ */
+#include "loop/loop.h"
+
+#define TASK_REGISTERED	UINT32_C(0x69767461)
+
+void ivi_tasks_init(struct ivi_loop *loop)
+{
+	INIT_IV_LIST_HEAD(&loop->tasks.queue);
+}
+
+bool ivi_tasks_pending(const struct ivi_loop *loop)
+{
+	return !iv_list_empty(&loop->tasks.queue);
+}
+
+void ivi_task_add(struct ivi_loop *loop, struct iv_task *task)
+{
+	struct ivi_tasks *ts = &loop->tasks;
+	struct ivi_task *t = ivi_task(task);
+	bool this_round = ts->round != NULL && t->epoch != ts->epoch;
+
+	t->owner = loop;
+	t->state = TASK_REGISTERED;
+	iv_list_add_tail(&t->node, this_round ? ts->round : &ts->queue);
+	ivi_hold(loop);
+}
+
+void ivi_task_drop(struct ivi_loop *loop, struct iv_task *task)
+{
+	struct ivi_task *t = ivi_task(task);
+
+	t->state = 0;
+	iv_list_del(&t->node);
+	ivi_release(loop);
+}
+
+void ivi_tasks_run(struct ivi_loop *loop)
+{
+	struct ivi_tasks *ts = &loop->tasks;
+	struct iv_list_head round, *outer = ts->round;
+
+	if (iv_list_empty(&ts->queue))
+		return;
+	INIT_IV_LIST_HEAD(&round);
+	iv_list_splice_tail_init(&ts->queue, &round);
+	ts->round = &round;
+	ts->epoch++;
+	while (!iv_list_empty(&round)) {
+		struct ivi_task *t = iv_container_of(round.next,
+						     struct ivi_task, node);
+		struct iv_task *task = ivi_task_pub(t);
+
+		t->epoch = ts->epoch;
+		ivi_task_drop(loop, task);
+		task->handler(task->cookie);
+	}
+	ts->round = outer;
+}
+
+/* ---- Public --------------------------------------------------------------- */
+
+IVI_PUBLIC void IV_TASK_INIT(struct iv_task *task)
+{
+	struct ivi_loop *loop = ivi_self();
+	struct ivi_task *t = ivi_task(task);
+
+	ivi_check_object("IV_TASK_INIT", "iv_task", task);
+	t->state = 0;
+	t->epoch = loop != NULL ? loop->tasks.epoch : 0;
+}
+
+IVI_PUBLIC void iv_task_register(struct iv_task *task)
+{
+	static const char fn[] = "iv_task_register";
+	struct ivi_loop *loop = ivi_loop_of_caller(fn);
+
+	ivi_check_object(fn, "iv_task", task);
+	ivi_check_new(fn, "iv_task", task, ivi_task(task)->state,
+		      TASK_REGISTERED);
+	ivi_check_handler(fn, "iv_task", task, task->handler);
+	ivi_task_add(loop, task);
+}
+
+IVI_PUBLIC void iv_task_unregister(struct iv_task *task)
+{
+	static const char fn[] = "iv_task_unregister";
+	struct ivi_loop *loop = ivi_loop_of_caller(fn);
+	struct ivi_task *t = ivi_task(task);
+
+	ivi_check_object(fn, "iv_task", task);
+	ivi_check_old(fn, "iv_task", task, t->state, TASK_REGISTERED);
+	ivi_check_owner(fn, "iv_task", task, loop, t->owner);
+	ivi_task_drop(loop, task);
+}
+
+IVI_PUBLIC int iv_task_registered(const struct iv_task *task)
+{
+	ivi_check_object("iv_task_registered", "iv_task", task);
+	return ivi_task(task)->state == TASK_REGISTERED;
+}

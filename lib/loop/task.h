@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * task.h - tasks, run in rounds.
+ */
+#ifndef IVI_LOOP_TASK_H
+#define IVI_LOOP_TASK_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <iv.h>
+#include <iv_list.h>
+#include "base/compiler.h"
+
+struct ivi_loop;
+
+struct ivi_tasks {
+	struct iv_list_head	queue;	/* for the next round */
+	struct iv_list_head	*round;	/* rest of the round in progress */
+	uint32_t	epoch;		/* number of the last round */
+};
+
+struct IVI_ALIAS ivi_task {
+	struct iv_list_head	node;
+	struct ivi_loop	*owner;
+	uint32_t	epoch;	/* round in which it last ran or was INITed */
+	uint32_t	state;	/* 0 or TASK_REGISTERED */
+};
+
+IVI_OVERLAY(iv_task, pad, ivi_task)
+
+void ivi_tasks_init(struct ivi_loop *loop);
+
+/* Runs one round. */
+void ivi_tasks_run(struct ivi_loop *loop);
+
+bool ivi_tasks_pending(const struct ivi_loop *loop);
+
+/* iv_task_register() for internal tasks: they do not hold the loop. */
+void ivi_task_add(struct ivi_loop *loop, struct iv_task *task);
+void ivi_task_drop(struct ivi_loop *loop, struct iv_task *task);
+
+#endif

@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * timer.c - timers.
+ *
+ * All that is due is taken off the queue before the first handler runs, so
+ * a timer registered meanwhile, even in the past, waits for the next turn.
+ */
+#include "loop/loop.h"
+
+#define TIMER_REGISTERED	UINT32_C(0x69767469)
+
+void ivi_timers_init(struct ivi_loop *loop)
+{
+	ivi_timerq_init(&loop->timers.q);
+	INIT_IV_LIST_HEAD(&loop->timers.expired);
+}
+
+int64_t ivi_timers_soonest(struct ivi_loop *loop)
+{
+	return ivi_timerq_soonest(&loop->timers.q);
+}
+
+void ivi_timers_run(struct ivi_loop *loop)
+{
+	struct iv_list_head *expired = &loop->timers.expired;
+
+	if (ivi_timers_soonest(loop) == IVI_NEVER)
+		return;
+	ivi_timerq_collect(&loop->timers.q,
+			   ivi_ts_to_ns(ivi_now_get(&loop->now)), expired);
+	while (!iv_list_empty(expired)) {
+		struct ivi_timer *t = iv_container_of(expired->next,
+						      struct ivi_timer, node);
+		struct iv_timer *timer = ivi_timer_pub(t);
+
+		t->state = 0;
+		iv_list_del(&t->node);
+		ivi_release(loop);
+		timer->handler(timer->cookie);
+	}
+}
+
+/* ---- Public --------------------------------------------------------------- */
+
+IVI_PUBLIC void IV_TIMER_INIT(struct iv_timer *timer)
+{
+	ivi_check_object("IV_TIMER_INIT", "iv_timer", timer);
+	ivi_timer(timer)->state = 0;
+}
+
+IVI_PUBLIC void iv_timer_register(struct iv_timer *timer)
+{
+	static const char fn[] = "iv_timer_register";
+	struct ivi_loop *loop = ivi_loop_of_caller(fn);
+	struct ivi_timer *t = ivi_timer(timer);
+
+	ivi_check_object(fn, "iv_timer", timer);
+	ivi_check_new(fn, "iv_timer", timer, t->state, TIMER_REGISTERED);
+	ivi_check_handler(fn, "iv_timer", timer, timer->handler);
+	t->owner = loop;
+	t->state = TIMER_REGISTERED;
+	ivi_timerq_insert(&loop->timers.q, &t->node);
+	ivi_hold(loop);
+}
+
+IVI_PUBLIC void iv_timer_unregister(struct iv_timer *timer)
+{
+	static const char fn[] = "iv_timer_unregister";
+	struct ivi_loop *loop = ivi_loop_of_caller(fn);
+	struct ivi_timer *t = ivi_timer(timer);
+
+	ivi_check_object(fn, "iv_timer", timer);
+	ivi_check_old(fn, "iv_timer", timer, t->state, TIMER_REGISTERED);
+	ivi_check_owner(fn, "iv_timer", timer, loop, t->owner);
+	t->state = 0;
+	ivi_timerq_remove(&loop->timers.q, &t->node);
+	ivi_release(loop);
+}
+
+IVI_PUBLIC int iv_timer_registered(const struct iv_timer *timer)
+{
+	ivi_check_object("iv_timer_registered", "iv_timer", timer);
+	return ivi_timer(timer)->state == TIMER_REGISTERED;
+}

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * timer.h - timers.
+ */
+#ifndef IVI_LOOP_TIMER_H
+#define IVI_LOOP_TIMER_H
+
+#include <stdint.h>
+#include <iv.h>
+#include "base/compiler.h"
+#include "base/timerq.h"
+
+struct ivi_loop;
+
+struct ivi_timers {
+	struct ivi_timerq	q;
+	struct iv_list_head	expired;	/* due, handler not yet run */
+};
+
+struct IVI_ALIAS ivi_timer {
+	struct iv_list_head	node;	/* first: see timerq.h */
+	struct ivi_loop	*owner;
+	uint32_t	state;	/* 0 or TIMER_REGISTERED */
+};
+
+IVI_OVERLAY(iv_timer, pad, ivi_timer)
+
+void ivi_timers_init(struct ivi_loop *loop);
+
+/* Collects what is due, then runs it. */
+void ivi_timers_run(struct ivi_loop *loop);
+
+/* When ivi_timers_run() is to be called next, or IVI_NEVER. */
+int64_t ivi_timers_soonest(struct ivi_loop *loop);
+
+#endif

@@ -1,0 +1,217 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * epoll.c - Linux epoll(7).
+ *
+ * Kernel facts leaned on, all in epoll_ctl(2) and fs/eventpoll.c:
+ *  - EPOLLERR and EPOLLHUP are reported whether asked for or not, unless an
+ *    EPOLLONESHOT entry has fired: that one stays in the set and keeps quiet
+ *    until EPOLL_CTL_MOD, which also looks at the descriptor afresh.
+ *  - A closed descriptor leaves the set by itself only when the last
+ *    duplicate of it is closed; until then its entry reports events, and
+ *    EPOLL_CTL_DEL cannot reach it any more.
+ *  - epoll_pwait2 (Linux 5.11) is refused with ENOSYS by older kernels and
+ *    with EPERM by container filters that do not know it.
+ *
+ * Suspending a descriptor (no handlers for a while) costs nothing by itself:
+ * its entry stays armed, and only if it fires in that state it is muted.  A
+ * descriptor that was caught so is armed with EPOLLONESHOT next time, so that
+ * from then on suspending and resuming cost a single EPOLL_CTL_MOD; the first
+ * event after which its handlers stay set ends that habit.
+ */
+#include "config.h"
+#include "loop/poll_method.h"
+
+#ifdef HAVE_EPOLL
+
+#include "poll/epoll.h"
+#include "sys/sys.h"
+
+/* In `armed'. */
+#define PRESENT		0x10	/* in the kernel's set */
+#define ONESHOT		0x20	/* as EPOLLONESHOT: armed or muted */
+#define SUSPENDS	0x40	/* habit: is suspended when it has fired */
+
+static int ctl(struct ep *ep, int op, struct ivi_fd *f, uint32_t events)
+{
+	struct epoll_event ev = { .events = events, .data.ptr = f };
+	int ret;
+
+	do {
+		ret = epoll_ctl(ep->fd, op, ivi_fd_pub(f)->fd, &ev);
+	} while (ret < 0 && errno == EINTR);
+	return ret < 0 ? -errno : 0;
+}
+
+static uint32_t events_of(const struct ivi_fd *f, bool oneshot)
+{
+	return (f->wanted & IVI_IN ? (uint32_t)EPOLLIN : 0) |
+	       (f->wanted & IVI_OUT ? (uint32_t)EPOLLOUT : 0) |
+	       (f->flags & IVI_FD_EDGE ? (uint32_t)EPOLLET : 0) |
+	       (oneshot ? (uint32_t)EPOLLONESHOT : 0);
+}
+
+/* Adds or modifies.  An entry that has vanished (closed and opened again
+   under the same number) is added anew. */
+static int set(struct ep *ep, struct ivi_fd *f, bool oneshot)
+{
+	uint32_t events = events_of(f, oneshot);
+	int ret = -ENOENT;
+
+	if (f->armed & PRESENT)
+		ret = ctl(ep, EPOLL_CTL_MOD, f, events);
+	if (ret == -ENOENT)
+		ret = ctl(ep, EPOLL_CTL_ADD, f, events);
+	if (ret < 0)
+		return ret;
+	f->armed = (uint8_t)(PRESENT | f->wanted | (f->armed & SUSPENDS) |
+			     (oneshot ? ONESHOT : 0));
+	return 0;
+}
+
+static void drop(struct ep *ep, struct ivi_fd *f)
+{
+	int ret = ctl(ep, EPOLL_CTL_DEL, f, 0);
+
+	f->armed = 0;
+	if (ret < 0)
+		ivi_poller_reopen(&ep->p);
+}
+
+int ep_apply(struct ivi_poller *p, struct ivi_fd *f)
+{
+	struct ep *ep = (struct ep *)p;
+
+	if (f->flags & IVI_FD_GONE) {
+		if (f->armed & PRESENT)
+			drop(ep, f);
+		return 0;
+	}
+	if (f->wanted == 0 && !(f->flags & IVI_FD_PROBE)) {
+		f->armed &= (uint8_t)~IVI_STALE;
+		return 0;
+	}
+	if (f->armed & IVI_STALE)
+		f->armed &= (uint8_t)~(IVI_STALE | SUSPENDS);
+	return set(ep, f, f->wanted == 0 || (f->armed & SUSPENDS));
+}
+
+/* An event for a suspended descriptor: no more of them. */
+static void mute(struct ep *ep, struct ivi_fd *f)
+{
+	if (f->armed & ONESHOT) {
+		f->armed &= (uint8_t)~IVI_BANDS;
+		return;
+	}
+	f->armed |= SUSPENDS;
+	if (set(ep, f, true) < 0)
+		ivi_poller_reopen(&ep->p);
+}
+
+static unsigned bands_of(uint32_t events)
+{
+	unsigned bands = 0;
+
+	if (events & (EPOLLIN | EPOLLERR | EPOLLHUP))
+		bands |= IVI_IN;
+	if (events & (EPOLLOUT | EPOLLERR | EPOLLHUP))
+		bands |= IVI_OUT;
+	if (events & (EPOLLERR | EPOLLHUP))
+		bands |= IVI_ERR;
+	return bands;
+}
+
+static void decode(struct ep *ep, struct ivi_fd *f, uint32_t events)
+{
+	if (ivi_unlikely(f->wanted == 0)) {
+		mute(ep, f);
+		return;
+	}
+	ivi_ready(&ep->p, f, bands_of(events));
+	if (f->armed & ONESHOT) {
+		f->armed = (uint8_t)((f->armed & ~IVI_BANDS) | IVI_STALE);
+		ivi_poller_update(&ep->p, f);
+	}
+}
+
+static int sleep_ms(struct ep *ep, int64_t left)
+{
+	return epoll_wait(ep->fd, ep->batch, EP_BATCH,
+			  left == IVI_NEVER ? -1 : ivi_ns_to_ms(left));
+}
+
+/* LEFT: nanoseconds, or IVI_NEVER. */
+static int sleep_ns(struct ep *ep, int64_t left)
+{
+#ifdef HAVE_EPOLL_PWAIT2
+	struct timespec ts;
+	int n;
+
+	if (ep->no_pwait2)
+		return sleep_ms(ep, left);
+	if (left != IVI_NEVER)
+		ts = ivi_ns_to_ts(left);
+	n = epoll_pwait2(ep->fd, ep->batch, EP_BATCH,
+			 left != IVI_NEVER ? &ts : NULL, NULL);
+	if (n >= 0 || (errno != ENOSYS && errno != EPERM && errno != EINVAL))
+		return n;
+	ep->no_pwait2 = true;
+#endif
+	return sleep_ms(ep, left);
+}
+
+unsigned ep_wait(struct ivi_poller *p, int64_t until)
+{
+	struct ep *ep = (struct ep *)p;
+	int64_t left = until;
+	unsigned woke = 0;
+	int i, n;
+
+	if (until == IVI_NOW)
+		left = 0;
+	else if (until != IVI_NEVER)
+		left = ivi_ns_left(until, ivi_clock_ns());
+	n = left == 0 ? sleep_ms(ep, 0) : sleep_ns(ep, left);
+	if (n < 0 && errno != EINTR)
+		iv_fatal("iv_main: epoll_wait: %s", ivi_errname(errno));
+	for (i = 0; i < n; i++) {
+		if (ivi_unlikely(ep->batch[i].data.ptr == &ep->timer_fd))
+			woke |= IVI_WOKE_TIMER;
+		else
+			decode(ep, ep->batch[i].data.ptr,
+			       ep->batch[i].events);
+	}
+	return woke;
+}
+
+int ep_open(struct ivi_poller *p)
+{
+	struct ep *ep = (struct ep *)p;
+
+	ep->timer_fd = -1;
+	ep->fd = epoll_create1(EPOLL_CLOEXEC);
+	return ep->fd < 0 ? -errno : 0;
+}
+
+void ep_close(struct ivi_poller *p)
+{
+	struct ep *ep = (struct ep *)p;
+
+	if (ep->timer_fd >= 0)
+		close(ep->timer_fd);
+	close(ep->fd);
+	ep->timer_fd = ep->fd = -1;
+}
+
+const struct ivi_poll_method ivi_poll_epoll = {
+	.name = "epoll",
+	.caps = IVI_CAP_EDGE,
+	.size = sizeof(struct ep),
+	.open = ep_open,
+	.close = ep_close,
+	.apply = ep_apply,
+	.wait = ep_wait,
+};
+
+#else
+IVI_METHOD_ABSENT(epoll);
+#endif

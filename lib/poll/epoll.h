@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * epoll.h - what epoll-timerfd borrows from epoll.
+ */
+#ifndef IVI_POLL_EPOLL_H
+#define IVI_POLL_EPOLL_H
+
+#include <sys/epoll.h>
+#include "loop/poll_method.h"
+
+/* Events fetched by one wait.  The kernel rotates its ready list, so a fixed
+   number starves nobody. */
+#define EP_BATCH	1024
+
+struct ep {
+	struct ivi_poller	p;
+	int	fd;
+	bool	no_pwait2;	/* the kernel or a sandbox refused it */
+	int	timer_fd;	/* epoll_timerfd.c; -1: none yet */
+	struct epoll_event	batch[EP_BATCH];
+};
+
+int ep_open(struct ivi_poller *p);
+void ep_close(struct ivi_poller *p);
+int ep_apply(struct ivi_poller *p, struct ivi_fd *f);
+unsigned ep_wait(struct ivi_poller *p, int64_t until);
+
+#endif

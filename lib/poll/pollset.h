@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * pollset.h - what ppoll borrows from poll.
+ */
+#ifndef IVI_POLL_POLLSET_H
+#define IVI_POLL_POLLSET_H
+
+#include <poll.h>
+#include "loop/poll_method.h"
+
+/* Entry I of both arrays is the same descriptor, whose index is I. */
+struct pollset {
+	struct ivi_poller	p;
+	struct pollfd	*pfd;
+	struct ivi_fd	**fd;
+	int	used;
+	int	size;
+};
+
+int ps_open(struct ivi_poller *p);
+void ps_close(struct ivi_poller *p);
+int ps_apply(struct ivi_poller *p, struct ivi_fd *f);
+
+/* Reports what poll() found; N: its result. */
+void ps_decode(struct pollset *ps, int n);
+
+/* The call failed: lack of memory passes, anything else is fatal. */
+void ps_failed(const char *call);
+
+#endif

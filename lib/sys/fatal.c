@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * fatal.c - the last words: iv_fatal() and what it needs.
+ *
+ * May run in any state, with locks held and signals blocked, so it
+ * allocates nothing and takes no lock of ours.
+ */
+#include "config.h"
+#include "sys/sys.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/uio.h>
+#include <syslog.h>
+
+#define TEXT_SIZE	1024
+
+static void (*fatal_handler)(const char *msg);
+
+static void say(const char *text)
+{
+	struct iovec iov[3] = {
+		{ (void *)(uintptr_t)"ivykis: ", 8 },
+		{ (void *)(uintptr_t)text, strlen(text) },
+		{ (void *)(uintptr_t)"\n", 1 },
+	};
+	ssize_t ignored = writev(2, iov, 3);
+
+	(void)ignored;
+}
+
+IVI_PUBLIC void iv_fatal(const char *fmt, ...)
+{
+	void (*handler)(const char *msg);
+	char text[TEXT_SIZE];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+
+	say(text);
+	handler = __atomic_load_n(&fatal_handler, __ATOMIC_ACQUIRE);
+	if (handler != NULL)
+		handler(text);
+	else
+		syslog(LOG_CRIT, "%s", text);
+	abort();
+}
+
+IVI_PUBLIC void iv_set_fatal_msg_handler(void (*handler)(const char *msg))
+{
+	__atomic_store_n(&fatal_handler, handler, __ATOMIC_RELEASE);
+}
+
+const char *ivi_errname(int err)
+{
+	static __thread char number[24];
+#ifdef HAVE_STRERRORNAME_NP
+	const char *name = strerrorname_np(err);
+
+	if (name != NULL)
+		return name;
+#endif
+	snprintf(number, sizeof(number), "errno %d", err);
+	return number;
+}

@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * thread.c - the calling thread, and the process it lives in.
+ *
+ * glibc and musl run the destructors of thread-specific data while __thread
+ * variables are still alive, so the loop is fully usable in them.
+ */
+#include "config.h"
+#include "sys/sys.h"
+
+#include <pthread.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdlib.h>
+#ifdef HAVE_GETAUXVAL
+#include <sys/auxv.h>
+#endif
+#if defined(HAVE_THR_SELF)
+#include <sys/ucontext.h>
+#include <sys/thr.h>
+#endif
+
+__thread struct ivi_loop *ivi_self_;
+
+static pthread_once_t exit_once = PTHREAD_ONCE_INIT;
+static pthread_key_t exit_key;
+static int exit_error;
+static void (*exit_call)(void *loop);
+
+static unsigned fork_generation = 1;
+static void (*fork_after)(void);
+
+IVI_PUBLIC unsigned long iv_get_thread_id(void)
+{
+#if defined(HAVE_GETTID)
+	return (unsigned long)gettid();
+#elif defined(HAVE_LWP_GETTID)
+	return (unsigned long)lwp_gettid();
+#elif defined(HAVE_THR_SELF)
+	long id;
+
+	thr_self(&id);
+	return (unsigned long)id;
+#else
+	return (unsigned long)(uintptr_t)pthread_self();
+#endif
+}
+
+static void exit_key_make(void)
+{
+	exit_error = -pthread_key_create(&exit_key, exit_call);
+}
+
+int ivi_self_set(struct ivi_loop *loop, void (*at_exit)(void *loop))
+{
+	int ret;
+
+	exit_call = at_exit;
+	pthread_once(&exit_once, exit_key_make);
+	if (exit_error < 0)
+		return exit_error;
+	ret = -pthread_setspecific(exit_key, loop);
+	if (ret == 0)
+		ivi_self_ = loop;
+	return ret;
+}
+
+static void in_child(void)
+{
+	if (++fork_generation == 0)
+		fork_generation = 1;
+	fork_after();
+}
+
+int ivi_fork_watch(void (*before)(void), void (*after)(void))
+{
+	fork_after = after;
+	return -pthread_atfork(before, after, in_child);
+}
+
+unsigned ivi_fork_generation(void)
+{
+	return fork_generation;
+}
+
+void ivi_relax(unsigned n)
+{
+	/* sched_yield(2) does not run threads of a lower priority. */
+	if (n < 100)
+		sched_yield();
+	else
+		ivi_nap(50000);
+}
+
+const char *ivi_getenv(const char *name)
+{
+#if defined(HAVE_GETAUXVAL)
+	if (getauxval(AT_SECURE))
+		return NULL;
+#elif defined(HAVE_ISSETUGID)
+	if (issetugid())
+		return NULL;
+#else
+	if (getuid() != geteuid() || getgid() != getegid())
+		return NULL;
+#endif
+	return getenv(name);
+}
+
+static void ignore_default(int signum)
+{
+	struct sigaction sa;
+
+	if (sigaction(signum, NULL, &sa) < 0 ||
+	    (sa.sa_flags & SA_SIGINFO) || sa.sa_handler != SIG_DFL)
+		return;
+	sa.sa_handler = SIG_IGN;
+	sigaction(signum, &sa, NULL);
+}
+
+void ivi_ignore_default_signals(void)
+{
+	ignore_default(SIGPIPE);
+	ignore_default(SIGURG);
+}
