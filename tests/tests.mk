@@ -9,13 +9,12 @@
 TESTS_C =
 
 TESTS_SH = \
-	tests/harness/selftest.sh
+	tests/harness/selftest.sh \
+	tests/meta/dist.sh
 
 HARNESS_SOURCES = \
 	tests/harness/fence.c \
 	tests/harness/harness.h \
-	tests/harness/help.c \
-	tests/harness/loop.c \
 	tests/harness/help.c \
 	tests/harness/loop.c \
 	tests/harness/test.c \

@@ -7,6 +7,7 @@
  * Descriptors, threads and POSIX timers are read from /proc and not compared
  * where that is missing.
  */
+#include "config.h"
 #include <dirent.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -191,7 +192,7 @@ static unsigned compare_threads(const struct fence_state *a)
 		nanosleep(&ms, NULL);
 	if (n <= limit)
 		return 0;
-	note("fence: %d threads left running", n - a->threads);
+	note("fence: %d threads left running", n - limit);
 	return 1;
 }
 

@@ -2,6 +2,7 @@
 /*
  * help.c - helpers for tests: descriptors, processes, limits.
  */
+#include "config.h"
 #include <fcntl.h>
 #include <ftw.h>
 #include <stddef.h>
@@ -137,9 +138,13 @@ void leave_fds(unsigned spare)
 
 void restore_fds(void)
 {
+	struct rlimit rl;
+
 	if (!limited)
 		return;
-	limit_fds((unsigned)saved_limit);
+	CHECK_SYS(getrlimit(RLIMIT_NOFILE, &rl));
+	rl.rlim_cur = saved_limit;
+	CHECK_SYS(setrlimit(RLIMIT_NOFILE, &rl));
 	limited = 0;
 }
 

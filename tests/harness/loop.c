@@ -2,6 +2,7 @@
 /*
  * loop.c - helpers for tests: handlers, loops, threads that run loops.
  */
+#include "config.h"
 #include <stdlib.h>
 #include <iv_event.h>
 #include "harness.h"

@@ -7,6 +7,7 @@
  * until it ends or its time is up, kills its process group, and judges.  All
  * that a case says goes out as diagnostics, so it cannot forge results.
  */
+#include "config.h"
 #include <fcntl.h>
 #include <fnmatch.h>
 #include <libgen.h>
@@ -423,11 +424,11 @@ static int read_output(int fd)
 	return n > 0;
 }
 
-/* SIGCHLD is blocked except while pselect() sleeps, so none is missed.
-   Sleeps a second at most, since time_limit() does not wake us. */
+/* SIGCHLD is blocked except while pselect() sleeps, so none is missed.  Does
+   not sleep for long, since time_limit() does not wake us. */
 static void wait_for_news(int fd)
 {
-	const struct timespec ts = { 1, 0 };
+	const struct timespec ts = { 0, 100000000 };
 	sigset_t mask;
 	fd_set set;
 
@@ -713,6 +714,7 @@ static void prepare(void)
 	struct rlimit no_core = { 0, 0 };
 
 	open_std_fds();
+	setvbuf(stdout, NULL, _IOLBF, 0);	/* cases may _exit(2) */
 	setrlimit(RLIMIT_CORE, &no_core);
 	take_signals();
 	report = mmap(NULL, sizeof(*report), PROT_READ | PROT_WRITE,
