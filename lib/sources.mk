@@ -9,8 +9,11 @@ include_HEADERS = \
 	include/iv_event.h \
 	include/iv_event_raw.h \
 	include/iv_list.h \
+	include/iv_popen.h \
+	include/iv_signal.h \
 	include/iv_thread.h \
 	include/iv_tls.h \
+	include/iv_wait.h \
 	include/iv_work.h
 
 LIB_SOURCES = \
@@ -19,9 +22,13 @@ LIB_SOURCES = \
 	lib/base/timerq.c \
 	lib/base/timerq.h \
 	lib/base/timespec.h \
+	lib/sys/child.c \
+	lib/sys/child.h \
 	lib/sys/clock.c \
 	lib/sys/fatal.c \
 	lib/sys/fd.c \
+	lib/sys/sig.c \
+	lib/sys/sig.h \
 	lib/sys/sys.h \
 	lib/sys/thread.c \
 	lib/sys/wake.c \
