@@ -224,12 +224,11 @@ static bool surely_pollable(const struct ivi_loop *loop, int fd, bool socket)
 /* ---- Dispatching ------------------------------------------------------------- */
 
 /* A handler may unregister its iv_fd, after which the rest is not called. */
-static void call_handlers(struct ivi_fds *fds, struct ivi_fd *f)
+static void call_handlers(struct ivi_fds *fds, struct ivi_fd *f,
+			  unsigned ready)
 {
 	struct iv_fd *fd = ivi_fd_pub(f);
-	unsigned ready = f->ready;
 
-	f->ready = 0;
 	fds->handled = f;
 	if ((ready & IVI_ERR) && fd->handler_err != NULL)
 		fd->handler_err(fd->cookie);
@@ -242,9 +241,10 @@ static void call_handlers(struct ivi_fds *fds, struct ivi_fd *f)
 void ivi_fds_dispatch(struct ivi_loop *loop)
 {
 	struct ivi_fd *f;
+	unsigned ready;
 
-	while ((f = ivi_poller_next_ready(loop->poller)) != NULL)
-		call_handlers(&loop->fds, f);
+	while ((f = ivi_poller_next_ready(loop->poller, &ready)) != NULL)
+		call_handlers(&loop->fds, f, ready);
 	loop->fds.handled = NULL;
 }
 

@@ -127,7 +127,7 @@ struct ivi_poller {
 
 /* Methods call these. */
 
-/* F is ready in BANDS. */
+/* F is ready in BANDS.  It is on the ready list while `ready' is not 0. */
 static inline void ivi_ready(struct ivi_poller *p, struct ivi_fd *f,
 			     unsigned bands)
 {

@@ -205,7 +205,6 @@ static bool usable(struct ivi_poller *p)
 void ivi_poller_add(struct ivi_poller *p, struct ivi_fd *f)
 {
 	INIT_IV_LIST_HEAD(&f->change);
-	INIT_IV_LIST_HEAD(&f->ready_node);
 	f->armed = f->ready = 0;
 	f->token.slot = f->token.generation = UINT32_MAX;
 	iv_list_add_tail(&f->all, &p->all);
@@ -237,8 +236,9 @@ void ivi_poller_remove(struct ivi_poller *p, struct ivi_fd *f)
 {
 	iv_list_del(&f->all);
 	iv_list_del_init(&f->change);
-	iv_list_del_init(&f->ready_node);
-	f->wanted = 0;
+	if (f->ready != 0)
+		iv_list_del(&f->ready_node);
+	f->wanted = f->ready = 0;
 	f->flags |= IVI_FD_GONE;
 	if (f->armed != 0 && usable(p))
 		p->method->apply(p, f);
@@ -275,17 +275,6 @@ static bool flush(struct ivi_poller *p)
 			ivi_ready(p, f, IVI_BANDS);
 	}
 	return !iv_list_empty(&p->changes);
-}
-
-struct ivi_fd *ivi_poller_next_ready(struct ivi_poller *p)
-{
-	struct ivi_fd *f;
-
-	if (iv_list_empty(&p->ready))
-		return NULL;
-	f = iv_container_of(p->ready.next, struct ivi_fd, ready_node);
-	iv_list_del_init(&f->ready_node);
-	return f;
 }
 
 /* ---- Waiting -------------------------------------------------------------- */

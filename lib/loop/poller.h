@@ -33,7 +33,22 @@ void ivi_poller_remove(struct ivi_poller *p, struct ivi_fd *f);
  */
 bool ivi_poller_wait(struct ivi_poller *p, int64_t soonest, bool block);
 
-/* The next descriptor to dispatch, taken off the ready list, or NULL. */
-struct ivi_fd *ivi_poller_next_ready(struct ivi_poller *p);
+/* Takes the next descriptor to dispatch off the ready list, and tells in
+   READY which bands it was there for.  NULL: the list is empty. */
+static inline struct ivi_fd *ivi_poller_next_ready(struct ivi_poller *p,
+						   unsigned *ready)
+{
+	struct iv_list_head *head = &p->ready, *lh = head->next;
+	struct ivi_fd *f;
+
+	if (lh == head)
+		return NULL;
+	head->next = lh->next;
+	lh->next->prev = head;
+	f = iv_container_of(lh, struct ivi_fd, ready_node);
+	*ready = f->ready;
+	f->ready = 0;
+	return f;
+}
 
 #endif

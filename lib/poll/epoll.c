@@ -109,15 +109,10 @@ static void mute(struct ep *ep, struct ivi_fd *f)
 
 static unsigned bands_of(uint32_t events)
 {
-	unsigned bands = 0;
-
-	if (events & (EPOLLIN | EPOLLERR | EPOLLHUP))
-		bands |= IVI_IN;
-	if (events & (EPOLLOUT | EPOLLERR | EPOLLHUP))
-		bands |= IVI_OUT;
-	if (events & (EPOLLERR | EPOLLHUP))
-		bands |= IVI_ERR;
-	return bands;
+	if (ivi_unlikely(events & (EPOLLERR | EPOLLHUP)))
+		return IVI_BANDS;
+	return (events & EPOLLIN ? IVI_IN : 0U) |
+	       (events & EPOLLOUT ? IVI_OUT : 0U);
 }
 
 static void decode(struct ep *ep, struct ivi_fd *f, uint32_t events)
