@@ -10,7 +10,8 @@ TESTS_C =
 
 TESTS_SH = \
 	tests/harness/selftest.sh \
-	tests/meta/dist.sh
+	tests/meta/dist.sh \
+	tests/meta/readme.sh
 
 HARNESS_SOURCES = \
 	tests/harness/fence.c \
