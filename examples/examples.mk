@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: MIT
 #
-# Every example; a new one is a line here.
+# Every example; a new one is two lines here.
 
-EXAMPLES =
+EXAMPLES = \
+	examples/echo_server
+
+examples_echo_server_LDADD = lib/libivykis.la

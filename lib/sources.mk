@@ -8,6 +8,7 @@ include_HEADERS = \
 	include/iv_avl.h \
 	include/iv_event.h \
 	include/iv_event_raw.h \
+	include/iv_fd_pump.h \
 	include/iv_list.h \
 	include/iv_popen.h \
 	include/iv_signal.h \
@@ -29,6 +30,8 @@ LIB_SOURCES = \
 	lib/sys/fd.c \
 	lib/sys/sig.c \
 	lib/sys/sig.h \
+	lib/sys/splice.c \
+	lib/sys/splice.h \
 	lib/sys/sys.h \
 	lib/sys/thread.c \
 	lib/sys/wake.c \
@@ -55,4 +58,19 @@ LIB_SOURCES = \
 	lib/poll/pollset.h \
 	lib/poll/registry.c \
 	lib/mod/event_raw.c \
-	lib/mod/thread.c
+	lib/mod/fd_pump.c \
+	lib/mod/fd_pump.h \
+	lib/mod/fd_pump_copy.c \
+	lib/mod/fd_pump_splice.c \
+	lib/mod/popen.c \
+	lib/mod/signal.c \
+	lib/mod/signal.h \
+	lib/mod/thread.c \
+	lib/mod/wait.c \
+	lib/mod/wait.h \
+	lib/mod/work.c
+
+if USE_INOTIFY
+include_HEADERS += include/iv_inotify.h
+LIB_SOURCES += lib/mod/inotify.c
+endif
