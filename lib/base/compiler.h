@@ -26,12 +26,14 @@ _Static_assert(sizeof(struct priv) <= sizeof(struct pub) -		\
 	       offsetof(struct pub, pad), #priv " outgrew its pad");	\
 _Static_assert(_Alignof(struct priv) <= _Alignof(struct pub),		\
 	       #priv " is aligned stricter than " #pub);		\
-static inline struct priv *priv(const struct pub *p)			\
+static inline __attribute__((unused))					\
+struct priv *priv(const struct pub *p)					\
 {									\
 	return (struct priv *)((uintptr_t)p +				\
 			       offsetof(struct pub, pad));		\
 }									\
-static inline struct pub *priv##_pub(const struct priv *p)		\
+static inline __attribute__((unused))					\
+struct pub *priv##_pub(const struct priv *p)				\
 {									\
 	return (struct pub *)((uintptr_t)p -				\
 			      offsetof(struct pub, pad));		\

@@ -119,6 +119,9 @@ const char *ivi_getenv(const char *name);
 /* SIGPIPE and SIGURG: ignored if nobody has set anything else. */
 void ivi_ignore_default_signals(void);
 
+/* In a forked child: takes that back.  Async-signal-safe. */
+void ivi_unignore_default_signals(void);
+
 /* ---- fatal.c: iv_fatal() ------------------------------------------------ */
 
 /* "EBADF" etc., for messages; "errno 123" where the C library cannot say. */

@@ -107,19 +107,30 @@ const char *ivi_getenv(const char *name)
 	return getenv(name);
 }
 
-static void ignore_default(int signum)
+/* Whether it was us who had them ignored. */
+static bool pipe_ignored, urg_ignored;
+
+static bool ignore_default(int signum)
 {
 	struct sigaction sa;
 
 	if (sigaction(signum, NULL, &sa) < 0 ||
 	    (sa.sa_flags & SA_SIGINFO) || sa.sa_handler != SIG_DFL)
-		return;
+		return false;
 	sa.sa_handler = SIG_IGN;
-	sigaction(signum, &sa, NULL);
+	return sigaction(signum, &sa, NULL) == 0;
 }
 
 void ivi_ignore_default_signals(void)
 {
-	ignore_default(SIGPIPE);
-	ignore_default(SIGURG);
+	pipe_ignored = ignore_default(SIGPIPE);
+	urg_ignored = ignore_default(SIGURG);
+}
+
+void ivi_unignore_default_signals(void)
+{
+	if (pipe_ignored)
+		signal(SIGPIPE, SIG_DFL);
+	if (urg_ignored)
+		signal(SIGURG, SIG_DFL);
 }
