@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * signal.h - what iv_signal does for iv_wait.
+ */
+#ifndef IVI_MOD_SIGNAL_H
+#define IVI_MOD_SIGNAL_H
+
+#include <iv_signal.h>
+
+/*
+ * Makes the calling thread's state, so that it outlives the caller's: for a
+ * slot's init.  0 or -errno.
+ */
+int ivi_signal_prepare(void);
+
+/*
+ * As iv_signal_register(), for an interest that is called for every signal
+ * whatever others there are, and that hides it from none of them.
+ */
+int ivi_signal_register_hook(struct iv_signal *sig);
+
+/*
+ * In a forked child, with all signals blocked: gives signals that had
+ * interests in the parent back to the system.
+ */
+void ivi_signal_forked(void);
+
+#endif
