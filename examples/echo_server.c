@@ -1,0 +1,747 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * echo_server - a TCP server that sends back whatever it receives.
+ *
+ * One thread and one loop serve all clients.  Of interest to a reader:
+ *
+ *   - accepting when descriptors have run out (pause_accepting),
+ *   - objects embedded in the program's own struct (struct connection),
+ *   - a timer put off by traffic (put_off_idle_timer),
+ *   - clients that send faster than they read (send_back),
+ *   - signals as events of the loop (on_signal), and ending such that every
+ *     client gets its answer first (begin_to_end, settle).
+ *
+ * iv_main() returns when nothing is registered any more, so the server ends
+ * by unregistering what it has registered.
+ */
+#define _GNU_SOURCE 1
+
+#include <errno.h>
+#include <getopt.h>
+#include <inttypes.h>
+#include <netdb.h>
+#include <netinet/in.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <iv.h>
+#include <iv_event_raw.h>
+#include <iv_list.h>
+
+#define BUFFER_SIZE	16384
+#define MSEC		1000000L	/* in nanoseconds */
+#define BACKOFF_MIN	(10 * MSEC)
+#define BACKOFF_MAX	(1000 * MSEC)
+#define END_SECONDS	2		/* for clients to close their end */
+
+enum { EXIT_USAGE = 2 };
+
+struct connection {
+	struct iv_fd		fd;
+	struct iv_timer		idle;
+	struct iv_list_head	list;
+
+	/* buf[start] to buf[end - 1] was received and has to be sent. */
+	size_t			start;
+	size_t			end;
+	char			buf[BUFFER_SIZE];
+};
+
+static struct {
+	const char	*host;
+	const char	*port;
+	const char	*method;
+	int		backlog;
+	int		idle_seconds;
+	int		descriptors;		/* 0: as many as allowed */
+	bool		until_eof;
+} option = {
+	.host		= "127.0.0.1",
+	.port		= "7777",
+	.backlog	= SOMAXCONN,
+	.idle_seconds	= 30,
+};
+
+static struct iv_fd listener;
+static struct iv_fd input;
+static struct iv_event_raw signalled;
+static struct iv_list_head connections = IV_LIST_HEAD_INIT(connections);
+static bool ending;
+static struct iv_timer end_timer;
+
+/*
+ * The connection to be accepted next.  Its memory is there before accept4()
+ * is called, and it stays here, open, if it cannot be watched yet: no client
+ * that has been accepted is dropped because something has run out.
+ */
+static struct connection *next;
+static bool paused;
+static struct iv_timer retry_timer;
+static long backoff = BACKOFF_MIN;
+
+static struct {
+	uint64_t	accepted;
+	uint64_t	active;
+	uint64_t	peak;
+	uint64_t	idle;		/* closed for saying nothing */
+	uint64_t	reset;		/* ended with an error */
+	uint64_t	cut;		/* did not close when the server did */
+	uint64_t	requests;	/* reads that got something */
+	uint64_t	received;
+	uint64_t	sent;
+	uint64_t	pauses;
+	uint64_t	turns;		/* of the loop, that had work to do */
+	uint64_t	calls;		/* made here, not in the library */
+} stats;
+
+static void __attribute__((noreturn, format(printf, 2, 3)))
+die(int status, const char *fmt, ...)
+{
+	va_list ap;
+
+	fputs("echo_server: ", stderr);
+	va_start(ap, fmt);
+	vfprintf(stderr, fmt, ap);
+	va_end(ap);
+	fputc('\n', stderr);
+	exit(status);
+}
+
+/*
+ * iv_now stays the same for the length of a turn, so a new value is a new
+ * turn.  Called by each handler.
+ */
+static void count_turn(void)
+{
+	static struct timespec last;
+
+	if (iv_now.tv_sec != last.tv_sec || iv_now.tv_nsec != last.tv_nsec) {
+		last = iv_now;
+		stats.turns++;
+	}
+}
+
+static void start_timer(struct iv_timer *timer, time_t sec, long nsec)
+{
+	timer->expires = iv_now;
+	timer->expires.tv_sec += sec;
+	timer->expires.tv_nsec += nsec;
+	if (timer->expires.tv_nsec >= 1000 * MSEC) {
+		timer->expires.tv_sec++;
+		timer->expires.tv_nsec -= 1000 * MSEC;
+	}
+	iv_timer_register(timer);
+}
+
+static void stop_timer(struct iv_timer *timer)
+{
+	if (iv_timer_registered(timer))
+		iv_timer_unregister(timer);
+}
+
+/* ---- Accepting ---------------------------------------------------------- */
+
+static void accept_clients(void *unused);
+static void got_data(void *_c);
+static void been_idle(void *_c);
+static void put_off_idle_timer(struct connection *c);
+
+/* Unlike calloc() it leaves the pages of a buffer alone until it is used. */
+static struct connection *new_connection(void)
+{
+	struct connection *c = malloc(sizeof(*c));
+
+	if (c == NULL)
+		return NULL;
+	IV_FD_INIT(&c->fd);
+	c->fd.cookie = c;
+	c->fd.handler_in = got_data;
+	IV_TIMER_INIT(&c->idle);
+	c->idle.cookie = c;
+	c->idle.handler = been_idle;
+	c->start = 0;
+	c->end = 0;
+	return c;
+}
+
+static int accept_descriptor(void)
+{
+	stats.calls++;
+#ifdef SOCK_NONBLOCK
+	return accept4(listener.fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+#else
+	return accept(listener.fd, NULL, NULL);
+#endif
+}
+
+/* False, with errno, if there is nothing to accept or it has failed. */
+static bool accept_one(void)
+{
+	if (next == NULL) {
+		next = new_connection();
+		if (next == NULL)
+			return false;
+	}
+	if (next->fd.fd < 0) {
+		next->fd.fd = accept_descriptor();
+		if (next->fd.fd < 0)
+			return false;
+		stats.accepted++;
+	}
+	if (iv_fd_register_try(&next->fd) < 0)
+		return false;
+
+	iv_list_add_tail(&next->list, &connections);
+	put_off_idle_timer(next);
+	next = NULL;
+	if (++stats.active > stats.peak)
+		stats.peak = stats.active;
+	return true;
+}
+
+/*
+ * Whether accepting can go on with the next client.  Linux also passes on
+ * what has happened to the connection since it was established (accept(2)).
+ */
+static bool client_has_gone(int error)
+{
+	switch (error) {
+	case EINTR:
+	case ECONNABORTED:
+	case EHOSTDOWN:
+	case EHOSTUNREACH:
+	case ENETDOWN:
+	case ENETUNREACH:
+	case ENOPROTOOPT:
+	case EOPNOTSUPP:
+	case EPROTO:
+#ifdef ENONET
+	case ENONET:
+#endif
+		return true;
+	default:
+		return false;
+	}
+}
+
+/*
+ * EMFILE and the like: the client stays in the queue of the listener, which
+ * therefore stays readable.  To go on watching it would be to spin.
+ */
+static void pause_accepting(int error)
+{
+	if (stats.pauses++ == 0)
+		fprintf(stderr, "echo_server: accept: %s; trying again "
+			"later (not reported again)\n", strerror(error));
+	paused = true;
+	iv_fd_set_handler_in(&listener, NULL);
+	stop_timer(&retry_timer);
+	start_timer(&retry_timer, backoff / (1000 * MSEC),
+		    backoff % (1000 * MSEC));
+	backoff = 2 * backoff < BACKOFF_MAX ? 2 * backoff : BACKOFF_MAX;
+}
+
+static void resume_accepting(void)
+{
+	paused = false;
+	backoff = BACKOFF_MIN;
+	stop_timer(&retry_timer);
+	iv_fd_set_handler_in(&listener, accept_clients);
+}
+
+static void accept_clients(void *unused)
+{
+	(void)unused;
+	count_turn();
+	while (accept_one() || client_has_gone(errno))
+		;
+	if (errno != EAGAIN)
+		pause_accepting(errno);
+	else if (paused)
+		resume_accepting();
+}
+
+/* ---- A connection ------------------------------------------------------- */
+
+static void end_if_unused(void);
+
+static void close_connection(struct connection *c)
+{
+	iv_fd_unregister(&c->fd);
+	stop_timer(&c->idle);
+	iv_list_del(&c->list);
+	close(c->fd.fd);
+	stats.calls++;
+	stats.active--;
+	free(c);
+
+	/* There is a free descriptor now: no need to wait for the timer. */
+	if (paused)
+		accept_clients(NULL);
+	end_if_unused();
+}
+
+static void been_idle(void *_c)
+{
+	stats.idle++;
+	close_connection(_c);
+}
+
+static void put_off_idle_timer(struct connection *c)
+{
+	stop_timer(&c->idle);
+	start_timer(&c->idle, option.idle_seconds, 0);
+}
+
+/* After the server's end was closed: what still comes is not for us. */
+static void discard(void *_c)
+{
+	struct connection *c = _c;
+	ssize_t n;
+
+	count_turn();
+	n = read(c->fd.fd, c->buf, sizeof(c->buf));
+	stats.calls++;
+	if (n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR))
+		close_connection(c);
+}
+
+static bool input_is_waiting(const struct connection *c)
+{
+	char byte;
+
+	stats.calls++;
+	return recv(c->fd.fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) > 0;
+}
+
+/*
+ * When the server ends: once everything that has come was answered, the
+ * client sees an end of file, and we wait for its own.  A mere close() would
+ * reset the connection if another request has just arrived, and the client's
+ * kernel would throw away answers not read yet.
+ */
+static void settle(struct connection *c)
+{
+	if (c->start < c->end || input_is_waiting(c))
+		return;
+	shutdown(c->fd.fd, SHUT_WR);
+	stats.calls++;
+	iv_fd_set_handler_in(&c->fd, discard);
+}
+
+static bool is_stuck(const struct connection *c)
+{
+	return c->fd.handler_out != NULL;
+}
+
+/*
+ * Sends what is in the buffer.  As long as it does not all fit into the
+ * socket's buffer we do not read, either; then the client cannot write, and
+ * memory is bounded however slow it is to read.
+ */
+static void send_back(void *_c)
+{
+	struct connection *c = _c;
+	ssize_t n;
+	bool stuck;
+
+	count_turn();
+	n = write(c->fd.fd, c->buf + c->start, c->end - c->start);
+	stats.calls++;
+	if (n < 0 && errno != EAGAIN && errno != EINTR) {
+		stats.reset++;
+		close_connection(c);
+		return;
+	}
+	if (n > 0) {
+		c->start += n;
+		stats.sent += n;
+		put_off_idle_timer(c);
+	}
+
+	stuck = c->start < c->end;
+	if (stuck != is_stuck(c)) {
+		iv_fd_set_handler_in(&c->fd, stuck ? NULL : got_data);
+		iv_fd_set_handler_out(&c->fd, stuck ? send_back : NULL);
+	}
+	if (ending)
+		settle(c);
+}
+
+/*
+ * Reads once: if more is there, the loop calls again, after the others had
+ * their turn.  At the end of the client's data (it may still be reading) all
+ * has been sent back, as nothing is read before that.
+ */
+static void got_data(void *_c)
+{
+	struct connection *c = _c;
+	ssize_t n;
+
+	count_turn();
+	n = read(c->fd.fd, c->buf, sizeof(c->buf));
+	stats.calls++;
+	if (n > 0) {
+		c->start = 0;
+		c->end = n;
+		stats.requests++;
+		stats.received += n;
+		send_back(c);
+	} else if (n == 0) {
+		close_connection(c);
+	} else if (errno != EAGAIN && errno != EINTR) {
+		stats.reset++;
+		close_connection(c);
+	}
+}
+
+/* ---- The end ------------------------------------------------------------ */
+
+static void stop_signals(void)
+{
+	signal(SIGINT, SIG_IGN);
+	signal(SIGTERM, SIG_IGN);
+	iv_event_raw_unregister(&signalled);
+}
+
+/* With nothing left registered, iv_main() returns. */
+static void end_if_unused(void)
+{
+	if (!ending || !iv_list_empty(&connections))
+		return;
+	stop_timer(&end_timer);
+	stop_signals();
+}
+
+static void close_all(void *unused)
+{
+	struct iv_list_head *lh, *lh2;
+
+	(void)unused;
+	iv_list_for_each_safe (lh, lh2, &connections) {
+		stats.cut++;
+		close_connection(iv_list_entry(lh, struct connection, list));
+	}
+}
+
+static void close_listener(void)
+{
+	paused = false;
+	stop_timer(&retry_timer);
+	iv_fd_unregister(&listener);
+	close(listener.fd);
+	if (next != NULL && next->fd.fd >= 0) {
+		stats.cut++;
+		close(next->fd.fd);
+	}
+	free(next);
+}
+
+static void begin_to_end(void)
+{
+	struct iv_list_head *lh, *lh2;
+
+	accept_clients(NULL);
+	close_listener();
+	if (iv_fd_registered(&input))
+		iv_fd_unregister(&input);
+	ending = true;
+	start_timer(&end_timer, END_SECONDS, 0);
+	iv_list_for_each_safe (lh, lh2, &connections)
+		settle(iv_list_entry(lh, struct connection, list));
+	end_if_unused();
+}
+
+/* The first signal asks for an orderly end, the second one insists. */
+static void got_signal(void *unused)
+{
+	if (ending)
+		close_all(unused);
+	else
+		begin_to_end();
+}
+
+static void on_signal(int signum)
+{
+	(void)signum;
+	iv_event_raw_post(&signalled);
+}
+
+static void got_input(void *unused)
+{
+	char ignored[4096];
+	ssize_t n;
+
+	(void)unused;
+	n = read(input.fd, ignored, sizeof(ignored));
+	if (n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR))
+		begin_to_end();
+}
+
+/* ---- The start ---------------------------------------------------------- */
+
+static struct addrinfo *resolve(void)
+{
+	struct addrinfo hints = {
+		.ai_family = AF_UNSPEC,
+		.ai_socktype = SOCK_STREAM,
+		.ai_flags = AI_PASSIVE | AI_NUMERICHOST | AI_NUMERICSERV,
+	};
+	struct addrinfo *result;
+	int error = getaddrinfo(option.host, option.port, &hints, &result);
+
+	if (error != 0)
+		die(EXIT_USAGE, "--host %s: %s (an address in figures is "
+		    "needed)", option.host, gai_strerror(error));
+	return result;
+}
+
+static int open_listener(void)
+{
+	struct addrinfo *address = resolve();
+	int one = 1;
+	int fd;
+
+	fd = socket(address->ai_family, SOCK_STREAM, 0);
+	if (fd < 0 ||
+	    setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one)) < 0 ||
+	    bind(fd, address->ai_addr, address->ai_addrlen) < 0 ||
+	    listen(fd, option.backlog) < 0)
+		die(EXIT_FAILURE, "cannot listen on %s port %s: %s",
+		    option.host, option.port, strerror(errno));
+	freeaddrinfo(address);
+	return fd;
+}
+
+static unsigned long descriptor_limit(void)
+{
+	struct rlimit limit;
+
+	getrlimit(RLIMIT_NOFILE, &limit);
+	return limit.rlim_cur;
+}
+
+/* One line for people and programs. */
+static void announce(int fd)
+{
+	struct sockaddr_storage address;
+	socklen_t length = sizeof(address);
+	char port[NI_MAXSERV];
+
+	if (getsockname(fd, (struct sockaddr *)&address, &length) < 0 ||
+	    getnameinfo((struct sockaddr *)&address, length, NULL, 0,
+			port, sizeof(port), NI_NUMERICSERV) != 0)
+		die(EXIT_FAILURE, "cannot find out the port");
+	printf("listening: host=%s port=%s pid=%ld method=%s "
+	       "descriptors=%lu\n", option.host, port, (long)getpid(),
+	       iv_poll_method_name(), descriptor_limit());
+}
+
+static void start_listening(void)
+{
+	IV_FD_INIT(&listener);
+	listener.fd = open_listener();
+	listener.handler_in = accept_clients;
+	iv_fd_register(&listener);
+	IV_TIMER_INIT(&retry_timer);
+	retry_timer.handler = accept_clients;
+	announce(listener.fd);
+}
+
+static void start_signals(void)
+{
+	struct sigaction action = {
+		.sa_handler = on_signal,
+		.sa_flags = SA_RESTART,
+	};
+
+	IV_EVENT_RAW_INIT(&signalled);
+	signalled.handler = got_signal;
+	if (iv_event_raw_register(&signalled) < 0)
+		die(EXIT_FAILURE, "iv_event_raw_register: %s",
+		    strerror(errno));
+	sigemptyset(&action.sa_mask);
+	sigaction(SIGINT, &action, NULL);
+	sigaction(SIGTERM, &action, NULL);
+}
+
+static void start_input(void)
+{
+	IV_FD_INIT(&input);
+	input.fd = STDIN_FILENO;
+	input.handler_in = got_input;
+	if (option.until_eof && iv_fd_register_try(&input) < 0)
+		die(EXIT_FAILURE, "cannot wait for the end of standard "
+		    "input: %s", strerror(errno));
+}
+
+/* iv_fatal() has printed the message. */
+static void init_failed(const char *message)
+{
+	(void)message;
+	exit(EXIT_USAGE);
+}
+
+static void start_loop(void)
+{
+	if (option.method != NULL) {
+		setenv("IV_SELECT_POLL_METHOD", option.method, 1);
+		iv_set_fatal_msg_handler(init_failed);
+	}
+	iv_init();
+	iv_set_fatal_msg_handler(NULL);
+	if (option.method != NULL &&
+	    strcmp(option.method, iv_poll_method_name()) != 0)
+		die(EXIT_USAGE, "--method %s: not available here (but %s is)",
+		    option.method, iv_poll_method_name());
+}
+
+/* After iv_init(), which raises the limit. */
+static void limit_descriptors(void)
+{
+	struct rlimit limit;
+
+	if (option.descriptors == 0)
+		return;
+	getrlimit(RLIMIT_NOFILE, &limit);
+	limit.rlim_cur = option.descriptors;
+	if (setrlimit(RLIMIT_NOFILE, &limit) < 0)
+		die(EXIT_FAILURE, "--descriptors %d: %s", option.descriptors,
+		    strerror(errno));
+}
+
+/* ---- Words -------------------------------------------------------------- */
+
+static uint64_t microseconds(struct timeval tv)
+{
+	return tv.tv_sec * UINT64_C(1000000) + tv.tv_usec;
+}
+
+static void print_statistics(void)
+{
+	struct rusage usage;
+
+	getrusage(RUSAGE_SELF, &usage);
+	printf("statistics: accepted=%" PRIu64 " active=%" PRIu64
+	       " peak=%" PRIu64 " idle=%" PRIu64 " reset=%" PRIu64
+	       " cut=%" PRIu64, stats.accepted, stats.active, stats.peak,
+	       stats.idle, stats.reset, stats.cut);
+	printf(" requests=%" PRIu64 " received=%" PRIu64 " sent=%" PRIu64
+	       " pauses=%" PRIu64 " turns=%" PRIu64 " calls=%" PRIu64,
+	       stats.requests, stats.received, stats.sent, stats.pauses,
+	       stats.turns, stats.calls);
+	printf(" user_us=%" PRIu64 " system_us=%" PRIu64 " method=%s\n",
+	       microseconds(usage.ru_utime), microseconds(usage.ru_stime),
+	       iv_poll_method_name());
+}
+
+static const char usage_text[] =
+"usage: echo_server [OPTION]...\n"
+"Sends back what TCP clients send.  SIGINT or SIGTERM: answers what has come,\n"
+"prints statistics, ends.\n"
+"\n"
+"  --port N         port to listen on; 0: any, see the first line (7777)\n"
+"  --host ADDRESS   address to listen on (127.0.0.1)\n"
+"  --idle SECONDS   closes connections that are silent for so long (30)\n"
+"  --backlog N      clients that may wait to be accepted (the most allowed)\n"
+"  --descriptors N  uses at most so many (as many as the system allows)\n"
+"  --method NAME    poll method, such as epoll or poll (the best there is)\n"
+"  --until-eof      ends at the end of standard input, too: a pipe from a\n"
+"                   parent, with which the server is to die\n"
+"  --help           prints this\n";
+
+static int number(const char *what, const char *text, int min, int max)
+{
+	char *end;
+	long n;
+
+	errno = 0;
+	n = strtol(text, &end, 10);
+	if (errno != 0 || end == text || *end != '\0' || n < min || n > max)
+		die(EXIT_USAGE, "--%s %s: not a number from %d to %d",
+		    what, text, min, max);
+	return n;
+}
+
+static const struct option long_options[] = {
+	{ "port", required_argument, NULL, 'p' },
+	{ "host", required_argument, NULL, 'a' },
+	{ "idle", required_argument, NULL, 'i' },
+	{ "backlog", required_argument, NULL, 'b' },
+	{ "descriptors", required_argument, NULL, 'd' },
+	{ "method", required_argument, NULL, 'm' },
+	{ "until-eof", no_argument, NULL, 'e' },
+	{ "help", no_argument, NULL, 'h' },
+	{ NULL, 0, NULL, 0 },
+};
+
+static void parse_option(int c)
+{
+	switch (c) {
+	case 'p':
+		number("port", optarg, 0, 65535);
+		option.port = optarg;
+		break;
+	case 'a':
+		option.host = optarg;
+		break;
+	case 'i':
+		option.idle_seconds = number("idle", optarg, 1, 1000000);
+		break;
+	case 'b':
+		option.backlog = number("backlog", optarg, 1, 1000000);
+		break;
+	case 'd':
+		option.descriptors = number("descriptors", optarg, 16, 1 << 30);
+		break;
+	case 'm':
+		option.method = optarg;
+		break;
+	case 'e':
+		option.until_eof = true;
+		break;
+	case 'h':
+		fputs(usage_text, stdout);
+		exit(EXIT_SUCCESS);
+	default:
+		die(EXIT_USAGE, "try --help");
+	}
+}
+
+static void parse_options(int argc, char **argv)
+{
+	int c;
+
+	while ((c = getopt_long(argc, argv, "", long_options, NULL)) != -1)
+		parse_option(c);
+	if (optind < argc)
+		die(EXIT_USAGE, "%s: not an option; try --help",
+		    argv[optind]);
+}
+
+int main(int argc, char **argv)
+{
+	parse_options(argc, argv);
+	setvbuf(stdout, NULL, _IOLBF, 0);
+
+	start_loop();
+	limit_descriptors();
+	start_signals();
+	start_input();
+	IV_TIMER_INIT(&end_timer);
+	end_timer.handler = close_all;
+	start_listening();
+
+	iv_main();
+
+	print_statistics();
+	iv_deinit();
+	return EXIT_SUCCESS;
+}
