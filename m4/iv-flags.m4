@@ -129,7 +129,8 @@ AS_IF([test "x$enable_coverage" = xyes],
 AM_CONDITIONAL([SANITIZED], [test "x$enable_sanitizers" != xno])
 
 IV_VERSION_SCRIPT
-IV_LDFLAG([-Wl,-Bsymbolic-functions -Wl,-z,nodelete])
+IV_LDFLAG([-Wl,-Bsymbolic-functions -Wl,-z,nodelete \
+	-Wl,--no-undefined-version])
 AS_IF([test "x$enable_sanitizers" = xno], [IV_LDFLAG([-Wl,-z,defs])])
 AC_SUBST([AM_CPPFLAGS])
 AC_SUBST([AM_CFLAGS])

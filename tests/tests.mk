@@ -6,12 +6,18 @@
 #	tests_FLOOR_NAME_t_LDADD = $(INSIDE)
 # One that replaces a system call adds -Wl,--wrap=CALL to its _LDFLAGS.
 
-TESTS_C =
+TESTS_C = \
+	tests/base/avl.t \
+	tests/base/list.t
 
 TESTS_SH = \
 	tests/harness/selftest.sh \
 	tests/meta/dist.sh \
 	tests/meta/readme.sh
+
+# What scripts read.
+TESTS_EXTRA = \
+	tests/integration/syslog-ng.py
 
 HARNESS_SOURCES = \
 	tests/harness/fence.c \
