@@ -10,6 +10,10 @@ TESTS_C = \
 	tests/base/avl.t \
 	tests/base/list.t
 
+if USE_INOTIFY
+TESTS_C += tests/mod/inotify.t
+endif
+
 TESTS_SH = \
 	tests/harness/selftest.sh \
 	tests/meta/dist.sh \
