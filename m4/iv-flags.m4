@@ -126,7 +126,6 @@ AS_IF([test "x$enable_coverage" = xyes],
 	[IV_REQUIRE_FLAGS([coverage], [--coverage])
 	AM_CFLAGS="$AM_CFLAGS -O0 -g"
 	IV_CFLAG([-fprofile-update=atomic])])
-AM_CONDITIONAL([SANITIZED], [test "x$enable_sanitizers" != xno])
 
 IV_VERSION_SCRIPT
 IV_LDFLAG([-Wl,-Bsymbolic-functions -Wl,-z,nodelete \
