@@ -85,7 +85,7 @@ void ivi_timerq_remove(struct ivi_timerq *q, struct iv_list_head *timer)
 	next->prev = prev;
 	if (next == prev)
 		slot_emptied(q, next);
-	if (deadline(timer) <= q->soonest)
+	if (deadline(timer) <= q->soonest || q->levels == 0)
 		q->soonest_known = false;
 }
 
