@@ -14,6 +14,13 @@ if USE_INOTIFY
 TESTS_C += tests/mod/inotify.t
 endif
 
+# ---- The core
+TESTS_C += \
+	tests/base/timerq.t \
+	tests/base/timespec.t
+tests_base_timerq_t_LDADD = $(INSIDE)
+tests_base_timespec_t_LDADD = $(INSIDE)
+
 TESTS_SH = \
 	tests/harness/selftest.sh \
 	tests/meta/dist.sh \
