@@ -39,7 +39,7 @@
 #include <unistd.h>
 
 #include <iv.h>
-#include <iv_event_raw.h>
+#include <iv_signal.h>
 
 /* Some C libraries do not come with the kernel's headers. */
 #if defined(__linux__) && defined(__has_include)
@@ -53,11 +53,12 @@
 #define USUAL_CONNECTIONS	10000
 #define SPARE_DESCRIPTORS	24	/* of a process, not connections */
 #define MAX_IN_FLIGHT		128	/* connects */
-#define BATCH			64	/* of one kind of work per turn */
+#define CONNECT_BATCH		64	/* per turn */
+#define REQUEST_BATCH		1024
 
 #define START_SECONDS		30
 #define CONNECT_SECONDS		30
-#define DRAIN_SECONDS		15
+#define DRAIN_SECONDS		3	/* of silence */
 #define STOP_SECONDS		10
 
 #define MSEC			1000000L	/* in nanoseconds */
@@ -102,7 +103,8 @@ static struct iv_timer deadline;
 static struct iv_timer progress_timer;
 static struct iv_task progress_task;
 static struct iv_task batch_task;
-static struct iv_event_raw signalled;
+static struct iv_signal interrupt = { .signum = SIGINT };
+static struct iv_signal terminate = { .signum = SIGTERM };
 
 static struct sockaddr_storage target;
 static socklen_t target_length;
@@ -128,6 +130,7 @@ static struct {
 	int		wrong;		/* replies */
 	int		error;		/* the last reason of one of these */
 	uint64_t	requests;
+	uint64_t	received;	/* bytes */
 	uint64_t	started_at;
 	uint64_t	finished_at;
 } stats;
@@ -385,6 +388,7 @@ static void got_reply(void *_c)
 		drop(c);
 	} else {
 		c->received += n;
+		stats.received += n;
 		if (c->received == (size_t)option.size)
 			finish_request(c);
 	}
@@ -584,6 +588,12 @@ static void kill_server(int signum)
 	kill(server.pid, SIGKILL);
 }
 
+static int server_exit_status(void)
+{
+	return WIFEXITED(server.status) && WEXITSTATUS(server.status) != 0 ?
+	       WEXITSTATUS(server.status) : EXIT_FAILURE;
+}
+
 /* Its stdout was closed, so this does not take long; or else SIGALRM helps. */
 static void wait_for_server(void)
 {
@@ -665,12 +675,12 @@ static void show_progress(void *unused)
 {
 	static uint64_t last_time, last_requests;
 	uint64_t time = now();
-	double rate = 0;
+	double rate;
 
 	(void)unused;
-	if (last_time != 0)
-		rate = (stats.requests - last_requests) * 1e9 /
-		       (time - last_time);
+	if (last_time < stats.started_at)
+		last_time = stats.started_at;
+	rate = (stats.requests - last_requests) * 1e9 / (time - last_time);
 	last_time = time;
 	last_requests = stats.requests;
 	if (phase == CONNECTING)
@@ -741,8 +751,8 @@ static void parse_target(const char *host, const char *port)
 	int error = getaddrinfo(host, port, &hints, &result);
 
 	if (error != 0)
-		die(EXIT_USAGE, "\"%s\", port \"%s\": %s", host, port,
-		    gai_strerror(error));
+		die(EXIT_USAGE, "%s, port %s: not an address and a port in "
+		    "figures", host, port);
 	memcpy(&target, result->ai_addr, result->ai_addrlen);
 	target_length = result->ai_addrlen;
 	freeaddrinfo(result);
@@ -812,6 +822,7 @@ static void run(void)
 	if (server.pid != 0)
 		open_call_counter();
 	want_task(&batch_task);
+	want_task(&progress_task);
 }
 
 static void drain(void)
@@ -819,6 +830,16 @@ static void drain(void)
 	phase = DRAINING;
 	set_deadline(DRAIN_SECONDS);
 	want_task(&progress_task);
+}
+
+/* No new requests are sent, so this ends. */
+static bool is_still_draining(void)
+{
+	static uint64_t received;
+	bool more = stats.received != received;
+
+	received = stats.received;
+	return more;
 }
 
 static void close_clients(void)
@@ -830,7 +851,7 @@ static void close_clients(void)
 
 		if (!iv_fd_registered(&c->fd))
 			continue;
-		if (stats.started_at != 0 && c->requests == 0)
+		if (c->busy && c->requests == 0)
 			stats.unanswered++;
 		else if (c->busy)
 			stats.lost++;
@@ -838,14 +859,14 @@ static void close_clients(void)
 	}
 }
 
+/* With nothing left registered, iv_main() returns. */
 static void end(void)
 {
 	stop_timer(&deadline);
 	if (iv_task_registered(&progress_task))
 		iv_task_unregister(&progress_task);
-	signal(SIGINT, SIG_DFL);
-	signal(SIGTERM, SIG_DFL);
-	iv_event_raw_unregister(&signalled);
+	iv_signal_unregister(&interrupt);
+	iv_signal_unregister(&terminate);
 }
 
 static void stop(void)
@@ -867,10 +888,10 @@ static void stop(void)
 /* Batches, so that the work of starting does not delay what has started. */
 static void do_batch(void *unused)
 {
-	int left;
+	int left = phase == CONNECTING ? CONNECT_BATCH : REQUEST_BATCH;
 
 	(void)unused;
-	for (left = BATCH; left > 0 && num_touched < num_clients; left--) {
+	for (; left > 0 && num_touched < num_clients; left--) {
 		struct client *c = &clients[num_touched];
 
 		if (phase == CONNECTING) {
@@ -924,7 +945,10 @@ static void deadline_passed(void *unused)
 		drain();
 		break;
 	case DRAINING:
-		stop();
+		if (is_still_draining())
+			set_deadline(DRAIN_SECONDS);
+		else
+			stop();
 		break;
 	case STOPPING:
 		say("the server does not end; killing it");
@@ -938,6 +962,8 @@ static void server_has_ended(void)
 	iv_fd_unregister(&server.output);
 	close(server.output.fd);
 	wait_for_server();
+	if (phase == STARTING)
+		die(server_exit_status(), "the server has not started");
 	if (phase != STOPPING)
 		say("the server has ended early");
 	if (phase == STOPPING)
@@ -977,12 +1003,6 @@ static void got_signal(void *unused)
 		stop();
 	else
 		kill_server(SIGKILL);
-}
-
-static void on_signal(int signum)
-{
-	(void)signum;
-	iv_event_raw_post(&signalled);
 }
 
 /* ---- The table ---------------------------------------------------------- */
@@ -1220,21 +1240,12 @@ static void start_loop(void)
 		    option.method, iv_poll_method_name());
 }
 
-static void start_signals(void)
+static void start_signal(struct iv_signal *sig)
 {
-	struct sigaction action = {
-		.sa_handler = on_signal,
-		.sa_flags = SA_RESTART,
-	};
-
-	IV_EVENT_RAW_INIT(&signalled);
-	signalled.handler = got_signal;
-	if (iv_event_raw_register(&signalled) < 0)
-		die(EXIT_FAILURE, "iv_event_raw_register: %s",
-		    strerror(errno));
-	sigemptyset(&action.sa_mask);
-	sigaction(SIGINT, &action, NULL);
-	sigaction(SIGTERM, &action, NULL);
+	IV_SIGNAL_INIT(sig);
+	sig->handler = got_signal;
+	if (iv_signal_register(sig) < 0)
+		die(EXIT_FAILURE, "iv_signal_register: %s", strerror(errno));
 }
 
 static void make_objects(void)
@@ -1256,7 +1267,8 @@ int main(int argc, char **argv)
 	make_messages();
 
 	start_loop();
-	start_signals();
+	start_signal(&interrupt);
+	start_signal(&terminate);
 	make_objects();
 	if (option.server != NULL) {
 		start_server();

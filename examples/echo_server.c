@@ -8,11 +8,8 @@
  *   - objects embedded in the program's own struct (struct connection),
  *   - a timer put off by traffic (put_off_idle_timer),
  *   - clients that send faster than they read (send_back),
- *   - signals as events of the loop (on_signal), and ending such that every
- *     client gets its answer first (begin_to_end, settle).
- *
- * iv_main() returns when nothing is registered any more, so the server ends
- * by unregistering what it has registered.
+ *   - signals as callbacks of the loop, and ending such that every client
+ *     gets its answer first (got_signal, begin_to_end, settle).
  */
 #define _GNU_SOURCE 1
 
@@ -32,8 +29,8 @@
 #include <unistd.h>
 
 #include <iv.h>
-#include <iv_event_raw.h>
 #include <iv_list.h>
+#include <iv_signal.h>
 
 #define BUFFER_SIZE	16384
 #define MSEC		1000000L	/* in nanoseconds */
@@ -71,7 +68,8 @@ static struct {
 
 static struct iv_fd listener;
 static struct iv_fd input;
-static struct iv_event_raw signalled;
+static struct iv_signal interrupt = { .signum = SIGINT };
+static struct iv_signal terminate = { .signum = SIGTERM };
 static struct iv_list_head connections = IV_LIST_HEAD_INIT(connections);
 static bool ending;
 static struct iv_timer end_timer;
@@ -270,7 +268,7 @@ static void accept_clients(void *unused)
 
 /* ---- A connection ------------------------------------------------------- */
 
-static void end_if_unused(void);
+static void quit_if_unused(void);
 
 static void close_connection(struct connection *c)
 {
@@ -285,7 +283,7 @@ static void close_connection(struct connection *c)
 	/* There is a free descriptor now: no need to wait for the timer. */
 	if (paused)
 		accept_clients(NULL);
-	end_if_unused();
+	quit_if_unused();
 }
 
 static void been_idle(void *_c)
@@ -404,20 +402,10 @@ static void got_data(void *_c)
 
 /* ---- The end ------------------------------------------------------------ */
 
-static void stop_signals(void)
+static void quit_if_unused(void)
 {
-	signal(SIGINT, SIG_IGN);
-	signal(SIGTERM, SIG_IGN);
-	iv_event_raw_unregister(&signalled);
-}
-
-/* With nothing left registered, iv_main() returns. */
-static void end_if_unused(void)
-{
-	if (!ending || !iv_list_empty(&connections))
-		return;
-	stop_timer(&end_timer);
-	stop_signals();
+	if (ending && iv_list_empty(&connections))
+		iv_quit();
 }
 
 static void close_all(void *unused)
@@ -456,7 +444,7 @@ static void begin_to_end(void)
 	start_timer(&end_timer, END_SECONDS, 0);
 	iv_list_for_each_safe (lh, lh2, &connections)
 		settle(iv_list_entry(lh, struct connection, list));
-	end_if_unused();
+	quit_if_unused();
 }
 
 /* The first signal asks for an orderly end, the second one insists. */
@@ -466,12 +454,6 @@ static void got_signal(void *unused)
 		close_all(unused);
 	else
 		begin_to_end();
-}
-
-static void on_signal(int signum)
-{
-	(void)signum;
-	iv_event_raw_post(&signalled);
 }
 
 static void got_input(void *unused)
@@ -555,21 +537,12 @@ static void start_listening(void)
 	announce(listener.fd);
 }
 
-static void start_signals(void)
+static void start_signal(struct iv_signal *sig)
 {
-	struct sigaction action = {
-		.sa_handler = on_signal,
-		.sa_flags = SA_RESTART,
-	};
-
-	IV_EVENT_RAW_INIT(&signalled);
-	signalled.handler = got_signal;
-	if (iv_event_raw_register(&signalled) < 0)
-		die(EXIT_FAILURE, "iv_event_raw_register: %s",
-		    strerror(errno));
-	sigemptyset(&action.sa_mask);
-	sigaction(SIGINT, &action, NULL);
-	sigaction(SIGTERM, &action, NULL);
+	IV_SIGNAL_INIT(sig);
+	sig->handler = got_signal;
+	if (iv_signal_register(sig) < 0)
+		die(EXIT_FAILURE, "iv_signal_register: %s", strerror(errno));
 }
 
 static void start_input(void)
@@ -733,7 +706,8 @@ int main(int argc, char **argv)
 
 	start_loop();
 	limit_descriptors();
-	start_signals();
+	start_signal(&interrupt);
+	start_signal(&terminate);
 	start_input();
 	IV_TIMER_INIT(&end_timer);
 	end_timer.handler = close_all;
@@ -742,6 +716,9 @@ int main(int argc, char **argv)
 	iv_main();
 
 	print_statistics();
+	stop_timer(&end_timer);
+	iv_signal_unregister(&interrupt);
+	iv_signal_unregister(&terminate);
 	iv_deinit();
 	return EXIT_SUCCESS;
 }
