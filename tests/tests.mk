@@ -8,7 +8,8 @@
 
 TESTS_C = \
 	tests/base/avl.t \
-	tests/base/list.t
+	tests/base/list.t \
+	tests/meta/layout.t
 
 if USE_INOTIFY
 TESTS_C += tests/mod/inotify.t
@@ -24,11 +25,22 @@ tests_base_timespec_t_LDADD = $(INSIDE)
 TESTS_SH = \
 	tests/harness/selftest.sh \
 	tests/meta/dist.sh \
-	tests/meta/readme.sh
+	tests/meta/exports.sh \
+	tests/meta/floors.sh \
+	tests/meta/headers.sh \
+	tests/meta/ifdefs.sh \
+	tests/meta/mirror.sh \
+	tests/meta/readme.sh \
+	tests/meta/slices.sh \
+	tests/meta/spdx.sh \
+	tests/meta/version.sh
 
 # What scripts read.
 TESTS_EXTRA = \
-	tests/integration/syslog-ng.py
+	tests/integration/syslog-ng.py \
+	tests/meta/every.c \
+	tests/meta/exports.txt \
+	tests/meta/tap.sh
 
 HARNESS_SOURCES = \
 	tests/harness/fence.c \

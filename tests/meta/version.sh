@@ -1,0 +1,54 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+#
+# version.sh - AC_INIT names the version; whatever else does agrees.
+
+# shellcheck source=tap.sh
+. "${top_srcdir:=.}/tests/meta/tap.sh"
+
+version=$(sed -n 's/^AC_INIT(\[ivykis],[[:space:]]*\[\([^]]*\)].*/\1/p' \
+	"$top_srcdir/configure.ac")
+none "$([ -n "$version" ] || echo 'no AC_INIT')" 'AC_INIT names a version'
+
+# first FILE SED-SCRIPT: what the script prints first.
+first() {
+	sed -n "$2" "$1" | sed -n 1p
+}
+
+if [ -f "$top_srcdir/NEWS" ]; then
+	equal "$(first "$top_srcdir/NEWS" \
+		's/^[^0-9]*\([0-9][0-9]*\.[0-9][0-9.]*[0-9]\).*/\1/p')" \
+		"$version" 'NEWS begins with it'
+else
+	none 'no NEWS' 'NEWS begins with it'
+fi
+
+if [ -f "$top_builddir/ivykis.pc" ]; then
+	equal "$(first "$top_builddir/ivykis.pc" 's/^Version: *//p')" \
+		"$version" 'ivykis.pc'
+	none "$(grep -n '@[A-Za-z_]*@' "$top_builddir/ivykis.pc")" \
+		'nothing is left to substitute in ivykis.pc'
+else
+	skip 'ivykis.pc' 'not configured'
+fi
+
+if [ -f "$top_srcdir/debian/changelog" ]; then
+	equal "$(first "$top_srcdir/debian/changelog" \
+		's/^[a-z0-9.+-]* (\([^)]*\)-[^-)]*).*/\1/p')" \
+		"$version" 'debian/changelog'
+else
+	skip 'debian/changelog' 'not in this tree'
+fi
+
+pages=$(find "$top_srcdir/man3" -name '*.3' 2>/dev/null | sort)
+if [ -n "$pages" ]; then
+	# Aliases are one line, .so PAGE.
+	none "$(for page in $pages; do
+		grep -q '^\.so ' "$page" && continue
+		grep -q "^\\.TH.*ivykis $version\"" "$page" || echo "$page"
+	done)" 'manual pages'
+else
+	skip 'manual pages' 'there are none'
+fi
+
+finish
