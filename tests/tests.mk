@@ -9,7 +9,8 @@
 TESTS_C = \
 	tests/base/avl.t \
 	tests/base/list.t \
-	tests/meta/layout.t
+	tests/meta/layout.t \
+	tests/mod/fd_pump.t
 
 if USE_INOTIFY
 TESTS_C += tests/mod/inotify.t
@@ -24,6 +25,7 @@ tests_base_timespec_t_LDADD = $(INSIDE)
 
 TESTS_SH = \
 	tests/harness/selftest.sh \
+	tests/meta/abi.sh \
 	tests/meta/dist.sh \
 	tests/meta/exports.sh \
 	tests/meta/floors.sh \

@@ -7,7 +7,7 @@
 const struct timespec *__iv_now_location(void);
 
 /* For threads without a loop. */
-static __thread struct timespec no_loop;
+static __thread struct timespec no_loop IVI_TLS_MODEL;
 
 const struct timespec *ivi_now_get(struct ivi_now *now)
 {

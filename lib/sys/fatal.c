@@ -57,7 +57,7 @@ IVI_PUBLIC void iv_set_fatal_msg_handler(void (*handler)(const char *msg))
 
 const char *ivi_errname(int err)
 {
-	static __thread char number[24];
+	static __thread char number[24] IVI_TLS_MODEL;
 #ifdef HAVE_STRERRORNAME_NP
 	const char *name = strerrorname_np(err);
 

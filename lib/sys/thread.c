@@ -20,7 +20,7 @@
 #include <sys/thr.h>
 #endif
 
-__thread struct ivi_loop *ivi_self_;
+__thread struct ivi_loop *ivi_self_ IVI_TLS_MODEL;
 
 static pthread_once_t exit_once = PTHREAD_ONCE_INIT;
 static pthread_key_t exit_key;
