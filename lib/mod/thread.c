@@ -1,0 +1,227 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * thread.c - iv_thread: threads joined by their creator's loop.
+ *
+ * A child's record is shared by the child and its creator, and freed by the
+ * one that lets go of it last.  The creator lets go when it has joined the
+ * child, or when its own loop goes first; `orphaned' and the child's one post
+ * exclude each other through `lock', so no post reaches a loop that is gone.
+ */
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <iv_event.h>
+#include <iv_list.h>
+#include <iv_thread.h>
+#include "base/compiler.h"
+#include "sys/sys.h"
+
+struct child {
+	/* The creator's. */
+	struct iv_list_head	siblings;
+	pthread_t	thread;
+	struct iv_event	ended;
+
+	void	(*start_routine)(void *arg);
+	void	*arg;
+	unsigned long	tid;	/* atomic: written by the child */
+	int	refs;		/* atomic: creator, child */
+	pthread_mutex_t	lock;
+	bool	orphaned;	/* under lock, by the creator */
+	char	name[];
+};
+
+/* In each loop that has created a thread. */
+struct children {
+	struct iv_list_head	list;
+};
+
+static int debug;
+
+static void say(const struct child *c, const char *what)
+{
+	if (__atomic_load_n(&debug, __ATOMIC_RELAXED))
+		fprintf(stderr, "iv_thread: [%s] %s\n", c->name, what);
+}
+
+static void unref(struct child *c)
+{
+	if (__atomic_sub_fetch(&c->refs, 1, __ATOMIC_ACQ_REL) > 0)
+		return;
+	pthread_mutex_destroy(&c->lock);
+	free(c);
+}
+
+/* ---- The child -------------------------------------------------------------- */
+
+static void child_ended(void *_c)
+{
+	struct child *c = _c;
+	int state;
+
+	/* Cancelled now, it would leave its creator waiting. */
+	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &state);
+	say(c, "ended");
+	pthread_mutex_lock(&c->lock);
+	if (!c->orphaned)
+		iv_event_post(&c->ended);
+	pthread_mutex_unlock(&c->lock);
+	unref(c);
+}
+
+static void *child_main(void *_c)
+{
+	struct child *c = _c;
+	int state;
+
+	__atomic_store_n(&c->tid, iv_get_thread_id(), __ATOMIC_RELAXED);
+	pthread_cleanup_push(child_ended, c);
+	say(c, "started");
+	c->start_routine(c->arg);
+	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &state);
+	pthread_cleanup_pop(1);
+	return NULL;
+}
+
+/* ---- The creator ------------------------------------------------------------ */
+
+static void child_join(void *_c)
+{
+	struct child *c = _c;
+
+	pthread_join(c->thread, NULL);
+	say(c, "joined");
+	iv_list_del(&c->siblings);
+	iv_event_unregister(&c->ended);
+	unref(c);
+}
+
+static void child_orphan(struct child *c)
+{
+	pthread_mutex_lock(&c->lock);
+	c->orphaned = true;
+	pthread_mutex_unlock(&c->lock);
+	pthread_detach(c->thread);
+	iv_list_del(&c->siblings);
+	iv_event_unregister(&c->ended);
+	unref(c);
+}
+
+static int children_init(void *_children)
+{
+	struct children *children = _children;
+
+	INIT_IV_LIST_HEAD(&children->list);
+	return 0;
+}
+
+static void children_fini(void *_children)
+{
+	struct children *children = _children;
+
+	while (!iv_list_empty(&children->list))
+		child_orphan(iv_container_of(children->list.next,
+					     struct child, siblings));
+}
+
+static const struct ivi_slot slot = {
+	.index	= IVI_SLOT_THREAD,
+	.size	= sizeof(struct children),
+	.init	= children_init,
+	.fini	= children_fini,
+};
+
+static struct child *child_new(const char *name)
+{
+	size_t size = strlen(name) + 1;
+	struct child *c = calloc(1, sizeof(*c) + size);
+
+	if (c == NULL)
+		return NULL;
+	memcpy(c->name, name, size);
+	c->refs = 2;
+	pthread_mutex_init(&c->lock, NULL);
+	c->ended.cookie = c;
+	c->ended.handler = child_join;
+	return c;
+}
+
+static void child_abandon(struct child *c)
+{
+	pthread_mutex_destroy(&c->lock);
+	free(c);
+}
+
+/* 0 or an errno value; the record is then as it was. */
+static int child_start(struct child *c)
+{
+	int err;
+
+	if (iv_event_register(&c->ended) < 0)
+		return errno;
+	err = pthread_create(&c->thread, NULL, child_main, c);
+	if (err != 0)
+		iv_event_unregister(&c->ended);
+	return err;
+}
+
+IVI_PUBLIC int iv_thread_create(const char *name,
+				void (*start_routine)(void *), void *arg)
+{
+	struct children *children;
+	struct child *c;
+	int err;
+
+	ivi_require_loop("iv_thread_create");
+	if (start_routine == NULL) {
+		errno = EINVAL;
+		return -1;
+	}
+	children = ivi_slot_get(&slot);
+	if (children == NULL)
+		return -1;
+	c = child_new(name != NULL ? name : "unnamed");
+	if (c == NULL)
+		return -1;
+	c->start_routine = start_routine;
+	c->arg = arg;
+	err = child_start(c);
+	if (err != 0) {
+		say(c, "could not be created");
+		child_abandon(c);
+		errno = err;
+		return -1;
+	}
+	iv_list_add_tail(&c->siblings, &children->list);
+	return 0;
+}
+
+IVI_PUBLIC void iv_thread_set_debug_state(int state)
+{
+	__atomic_store_n(&debug, state != 0, __ATOMIC_RELAXED);
+}
+
+IVI_PUBLIC unsigned long iv_thread_get_id(void)
+{
+	return iv_get_thread_id();
+}
+
+IVI_PUBLIC void iv_thread_list_children(void)
+{
+	const struct children *children;
+	struct iv_list_head *lh;
+
+	ivi_require_loop("iv_thread_list_children");
+	fprintf(stderr, "tid\tname\n%lu\tself\n", iv_get_thread_id());
+	children = ivi_slot_peek(&slot);
+	if (children == NULL)
+		return;
+	iv_list_for_each (lh, &children->list) {
+		struct child *c = iv_container_of(lh, struct child, siblings);
+
+		fprintf(stderr, "%lu\t%s\n",
+			__atomic_load_n(&c->tid, __ATOMIC_RELAXED), c->name);
+	}
+}
