@@ -19,9 +19,24 @@ endif
 # ---- The core
 TESTS_C += \
 	tests/base/timerq.t \
-	tests/base/timespec.t
+	tests/base/timespec.t \
+	tests/loop/now.t \
+	tests/loop/task.t
 tests_base_timerq_t_LDADD = $(INSIDE)
 tests_base_timespec_t_LDADD = $(INSIDE)
+tests_loop_now_t_SOURCES = tests/loop/now.c $(SPY)
+tests_loop_now_t_LDADD = $(INSIDE)
+tests_loop_now_t_LDFLAGS = $(SPY_LDFLAGS)
+
+SPY = tests/harness/spy.c tests/harness/spy.h
+SPY_LDFLAGS = $(AM_LDFLAGS) \
+	-Wl,--wrap=calloc,--wrap=clock_gettime,--wrap=epoll_create1 \
+	-Wl,--wrap=epoll_ctl,--wrap=epoll_pwait2,--wrap=epoll_wait \
+	-Wl,--wrap=eventfd,--wrap=free,--wrap=malloc,--wrap=nanosleep \
+	-Wl,--wrap=pipe,--wrap=pipe2,--wrap=poll,--wrap=ppoll \
+	-Wl,--wrap=pthread_atfork,--wrap=pthread_key_create \
+	-Wl,--wrap=pthread_setspecific,--wrap=read,--wrap=realloc \
+	-Wl,--wrap=timerfd_create,--wrap=timerfd_settime,--wrap=write
 
 TESTS_SH = \
 	tests/harness/selftest.sh \

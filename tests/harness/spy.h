@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * spy.h - stands between the library and the C library: counts calls, makes
+ * them fail, and keeps the clock.
+ *
+ * For programs that are linked with the library's objects ($(INSIDE)), with
+ * $(SPY) among their sources and $(SPY_LDFLAGS).  The harness and the test
+ * itself are spied on, too.
+ */
+#ifndef IV_SPY_H
+#define IV_SPY_H
+
+#include <stdint.h>
+
+enum spy_call {
+	SPY_MALLOC,		/* calloc(), realloc(), too */
+	SPY_EPOLL_CREATE,
+	SPY_EPOLL_CTL,
+	SPY_WAIT,		/* whichever the poll method calls */
+	SPY_EVENTFD,
+	SPY_PIPE2,
+	SPY_PIPE,
+	SPY_TIMERFD_CREATE,
+	SPY_TIMERFD_SETTIME,
+	SPY_CLOCK,
+	SPY_NAP,
+	SPY_READ,
+	SPY_WRITE,
+	SPY_KEY_CREATE,
+	SPY_SETSPECIFIC,
+	SPY_ATFORK,
+	SPY_CALLS
+};
+
+/* Calls since the last spy_reset(), in all threads. */
+unsigned spy_count(enum spy_call call);
+void spy_reset(void);
+
+/* Of the calls from now on, TIMES fail with ERR, the NTH (from 1) first.
+   One such order at a time. */
+void spy_fail(enum spy_call call, unsigned nth, unsigned times, int err);
+void spy_heal(void);
+
+/* How many calls have been made to fail. */
+unsigned spy_failed(void);
+
+/* Memory blocks allocated and not yet freed. */
+long spy_blocks(void);
+
+/* What the last wait was told: nanoseconds, or -1 for no limit.  Methods that
+   know milliseconds only have rounded it up. */
+int64_t spy_last_wait(void);
+
+/*
+ * Takes over the clock, which shows NOW nanoseconds.  From now on it stands
+ * still, except that a wait with nothing to report does not sleep: it moves
+ * the clock to its limit.  A nap moves it, too, and takes a millisecond.
+ */
+void spy_clock_take(int64_t now);
+void spy_clock_advance(int64_t ns);
+int64_t spy_clock(void);
+
+#endif
