@@ -253,27 +253,28 @@ bool ivi_poller_passes(int err)
 /*
  * Applies the change list; true if something must be tried again soon.
  * A lasting error is told to the handlers, which will meet it as well when
- * they use the descriptor.
+ * they use the descriptor.  The method may start over meanwhile, which
+ * lengthens the list.
  */
 static bool flush(struct ivi_poller *p)
 {
-	struct iv_list_head todo;
+	struct iv_list_head later;
 
-	INIT_IV_LIST_HEAD(&todo);
-	iv_list_splice_tail_init(&p->changes, &todo);
-	while (!iv_list_empty(&todo)) {
-		struct ivi_fd *f = iv_container_of(todo.next, struct ivi_fd,
-						   change);
+	INIT_IV_LIST_HEAD(&later);
+	while (!iv_list_empty(&p->changes) && !p->closed) {
+		struct ivi_fd *f = iv_container_of(p->changes.next,
+						   struct ivi_fd, change);
 		int ret = p->method->apply(p, f);
 
 		iv_list_del_init(&f->change);
 		if (ret == 0)
 			continue;
 		if (ivi_poller_passes(ret))
-			iv_list_add_tail(&f->change, &p->changes);
+			iv_list_add_tail(&f->change, &later);
 		else
 			ivi_ready(p, f, IVI_BANDS);
 	}
+	iv_list_splice_tail_init(&later, &p->changes);
 	return !iv_list_empty(&p->changes);
 }
 
@@ -331,18 +332,21 @@ static bool wait_without(bool block)
 
 bool ivi_poller_wait(struct ivi_poller *p, int64_t soonest, bool block)
 {
+	bool look, retry = false;
 	int64_t until;
-	bool look;
 
-	if (!usable(p))
+	/* Before limit(): starting over loses the kernel's timer. */
+	if (usable(p) && !iv_list_empty(&p->changes))
+		retry = flush(p);
+	if (p->closed)
 		return wait_without(block);
+
 	if (block)
 		until = limit(p, soonest);
 	else
 		until = soonest < p->armed_at ? soonest : IVI_NEVER;
 	look = until != IVI_NEVER;
-
-	if (!iv_list_empty(&p->changes) && flush(p))
+	if (retry)
 		until = earlier(until, ivi_clock_ns() + RETRY_NS);
 	if (!block || !iv_list_empty(&p->ready))
 		until = IVI_NOW;

@@ -50,17 +50,23 @@ static uint32_t events_of(const struct ivi_fd *f, bool oneshot)
 	       (oneshot ? (uint32_t)EPOLLONESHOT : 0);
 }
 
-/* Adds or modifies.  An entry that has vanished (closed and opened again
-   under the same number) is added anew. */
+/*
+ * Adds or modifies.  An entry that has vanished was closed, and its number
+ * opened again: it is added anew, to a new set, because a duplicate of the
+ * old descriptor may still speak for it in this one.
+ */
 static int set(struct ep *ep, struct ivi_fd *f, bool oneshot)
 {
 	uint32_t events = events_of(f, oneshot);
-	int ret = -ENOENT;
+	bool present = f->armed & PRESENT;
+	int ret;
 
-	if (f->armed & PRESENT)
-		ret = ctl(ep, EPOLL_CTL_MOD, f, events);
-	if (ret == -ENOENT)
-		ret = ctl(ep, EPOLL_CTL_ADD, f, events);
+	ret = ctl(ep, present ? EPOLL_CTL_MOD : EPOLL_CTL_ADD, f, events);
+	if (ivi_unlikely(present && ret == -ENOENT)) {
+		ivi_poller_reopen(&ep->p);
+		ret = ep->p.closed ? -EMFILE :
+		      ctl(ep, EPOLL_CTL_ADD, f, events);
+	}
 	if (ret < 0)
 		return ret;
 	f->armed = (uint8_t)(PRESENT | f->wanted | (f->armed & SUSPENDS) |
