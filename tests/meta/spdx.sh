@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 #
-# spdx.sh - every file says under which licence it is.
+# spdx.sh - every file but prose says under which licence it is.
 
 # shellcheck source=tap.sh
 . "${top_srcdir:=.}/tests/meta/tap.sh"
@@ -15,8 +15,8 @@ else
 		grep -E '\.([ch3]|mk|sh|in|map)$' >"$tmp/files"
 fi
 
-# The licence itself; debian/copyright speaks for its directory.
-none "$(grep -v -e '^LICENSE$' -e '^debian/' "$tmp/files" |
+# The licence itself; prose; debian/copyright speaks for its directory.
+none "$(grep -v -e '^LICENSE$' -e '^NEWS$' -e '\.md$' -e '^debian/' "$tmp/files" |
 	while read -r file; do
 		[ -s "$file" ] || continue
 		grep -q "SPDX-License-Identifier: MIT" "$file" ||
