@@ -26,10 +26,10 @@ tests_base_timerq_t_LDADD = $(INSIDE)
 tests_base_timespec_t_LDADD = $(INSIDE)
 tests_loop_now_t_SOURCES = tests/loop/now.c $(SPY)
 tests_loop_now_t_LDADD = $(INSIDE)
-tests_loop_now_t_LDFLAGS = $(SPY_LDFLAGS)
+tests_loop_now_t_LDFLAGS = $(SPY_WRAPS)
 
 SPY = tests/harness/spy.c tests/harness/spy.h
-SPY_LDFLAGS = $(AM_LDFLAGS) \
+SPY_WRAPS = $(AM_LDFLAGS) \
 	-Wl,--wrap=calloc,--wrap=clock_gettime,--wrap=epoll_create1 \
 	-Wl,--wrap=epoll_ctl,--wrap=epoll_pwait2,--wrap=epoll_wait \
 	-Wl,--wrap=eventfd,--wrap=free,--wrap=malloc,--wrap=nanosleep \

@@ -4,7 +4,7 @@
  * them fail, and keeps the clock.
  *
  * For programs that are linked with the library's objects ($(INSIDE)), with
- * $(SPY) among their sources and $(SPY_LDFLAGS).  The harness and the test
+ * $(SPY) among their sources and $(SPY_WRAPS).  The harness and the test
  * itself are spied on, too.
  */
 #ifndef IV_SPY_H
