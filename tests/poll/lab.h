@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * lab.h - what the tests of descriptors and poll methods share: the library's
+ * system calls counted and made to fail, and a descriptor that counts its
+ * calls.
+ */
+#ifndef IV_POLL_LAB_H
+#define IV_POLL_LAB_H
+
+#include <stdint.h>
+#include "harness/test.h"
+
+/* A string as a cookie. */
+static inline void *text(const char *s)
+{
+	return (void *)(uintptr_t)s;
+}
+
+/* ---- System calls ------------------------------------------------------- */
+
+/*
+ * The C library's functions of these names are replaced for the whole test
+ * program: every call is counted, and may be refused.
+ */
+enum lab_call {
+	LAB_EPOLL_CREATE,	/* epoll_create1 */
+	LAB_EPOLL_ADD,		/* epoll_ctl */
+	LAB_EPOLL_MOD,
+	LAB_EPOLL_DEL,
+	LAB_EPOLL_WAIT,
+	LAB_EPOLL_PWAIT2,
+	LAB_POLL,
+	LAB_PPOLL,
+	LAB_TIMERFD_CREATE,
+	LAB_TIMERFD_SETTIME,
+	LAB_CLOCK,		/* clock_gettime */
+	LAB_CALLS
+};
+
+/* Forgets what was counted, and all refusals. */
+void lab_reset(void);
+
+/* Calls since then, refused ones included. */
+unsigned lab_count(enum lab_call call);
+
+/* All epoll_ctl(2); all calls that wait, whether they slept or not; and of
+   those the ones that were given a limit, but not one of zero. */
+unsigned lab_ctls(void);
+unsigned lab_waits(void);
+unsigned lab_limited_waits(void);
+
+/* The next TIMES calls fail with ERR. */
+void lab_refuse(enum lab_call call, int err, unsigned times);
+
+/* ---- Descriptors that count --------------------------------------------- */
+
+struct watch {
+	struct iv_fd	fd;
+	unsigned	in, out, err;
+};
+
+void watch_in(void *watch);
+void watch_out(void *watch);
+void watch_err(void *watch);
+
+/* INITs W with the handlers above; BANDS: any of "ioe". */
+void watch_init(struct watch *w, int fd, const char *bands);
+
+/* The same, and registers it. */
+void watch_start(struct watch *w, int fd, const char *bands);
+
+/* Unregisters it and closes the descriptor. */
+void watch_end(struct watch *w);
+
+/* Replaces the handlers. */
+void watch_set(struct watch *w, const char *bands);
+
+/* What was called since the last time: "", "i", "eio", ...; fails if a
+   handler was called more than TIMES. */
+const char *watch_seen(struct watch *w, unsigned times);
+
+/* Runs N turns of the loop, none of which sleeps. */
+void turns(unsigned n);
+
+/* 1 if the method is epoll or epoll-timerfd. */
+int on_epoll(void);
+
+/* ---- Everything ---------------------------------------------------------- */
+
+/* Descriptors, timers, tasks and posts of another thread work in the calling
+   thread's loop. */
+void loop_works(void);
+
+#endif
