@@ -109,6 +109,7 @@ static void abandon_inherited(struct ivi_loop *loop)
 {
 	ivi_events_forked(loop);
 	unlist_loop(loop);
+	ivi_self_set(NULL, take_down);
 	fini(loop);
 }
 

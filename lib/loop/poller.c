@@ -234,13 +234,16 @@ int ivi_poller_sync(struct ivi_poller *p, struct ivi_fd *f)
 
 void ivi_poller_remove(struct ivi_poller *p, struct ivi_fd *f)
 {
+	/* First: in a forked child it starts over with all of p->all. */
+	bool open = usable(p);
+
 	iv_list_del(&f->all);
 	iv_list_del_init(&f->change);
 	if (f->ready != 0)
 		iv_list_del(&f->ready_node);
 	f->wanted = f->ready = 0;
 	f->flags |= IVI_FD_GONE;
-	if (f->armed != 0 && usable(p))
+	if (f->armed != 0 && open)
 		p->method->apply(p, f);
 }
 
