@@ -10,7 +10,9 @@ TESTS_C = \
 	tests/base/avl.t \
 	tests/base/list.t \
 	tests/meta/layout.t \
-	tests/mod/fd_pump.t
+	tests/mod/fd_pump.t \
+	tests/mod/sigaction.t \
+	tests/mod/signal.t
 
 if USE_INOTIFY
 TESTS_C += tests/mod/inotify.t
