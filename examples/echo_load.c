@@ -61,8 +61,8 @@
 #define DRAIN_SECONDS		3	/* of silence */
 #define STOP_SECONDS		10
 
-#define MSEC			1000000L	/* in nanoseconds */
-#define SEC			1000000000L
+#define MSEC			INT64_C(1000000)/* in nanoseconds */
+#define SEC			INT64_C(1000000000)
 
 enum { EXIT_USAGE = 2 };
 
@@ -171,7 +171,7 @@ static uint64_t now(void)
 	return ts.tv_sec * (uint64_t)SEC + ts.tv_nsec;
 }
 
-static void start_timer(struct iv_timer *timer, long nanoseconds)
+static void start_timer(struct iv_timer *timer, int64_t nanoseconds)
 {
 	timer->expires = iv_now;
 	timer->expires.tv_sec += nanoseconds / SEC;
