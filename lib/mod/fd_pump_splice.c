@@ -7,9 +7,12 @@
  *
  * EAGAIN means that the pipe is full or that there is nothing to read.  A
  * pipe is full when its slots are, however few bytes are in them; poll(2)
- * asks exactly that.  There is a third case: tcp_splice_read() stops at
- * urgent data for ever, though with SO_OOBINLINE, which iv_fd_register()
- * sets, read(2) gets it (seen on Linux 6.18).
+ * asks exactly that.
+ *
+ * tcp_splice_read() cannot get past urgent data: it gives EAGAIN in front of
+ * it, for ever, and 0 once the peer has shut down.  With SO_OOBINLINE, which
+ * iv_fd_register() sets, read(2) gets all (seen on Linux 6.18).  So neither
+ * answer is believed while there is something to read.
  */
 #include "mod/fd_pump.h"
 #include "sys/sys.h"
@@ -38,7 +41,7 @@ static int nothing_moved(struct iv_fd_pump *pump)
 	const struct ivi_pump_buf *buf = pump->buf;
 
 	if (pump->bytes == 0)
-		return ivi_fd_readable(pump->from_fd) ? -ENOTSUP : 0;
+		return ivi_fd_unread(pump->from_fd) ? -ENOTSUP : 0;
 	ivi_pump_set_full(pump, !ivi_fd_writable(buf->pipe[1]));
 	return 0;
 }
@@ -53,8 +56,11 @@ int ivi_pump_splice_in(struct iv_fd_pump *pump)
 		return nothing_moved(pump);
 	if (n < 0)
 		return judge(n);
-	if (n == 0)
+	if (n == 0) {
+		if (ivi_fd_unread(pump->from_fd))
+			return -ENOTSUP;
 		pump->saw_fin = IVI_PUMP_EOF;
+	}
 	buf->piped += (int)n;
 	pump->bytes += (int)n;
 	return 0;

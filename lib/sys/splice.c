@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * splice.c - splice(2), and the questions that its EAGAIN leaves open.
+ * splice.c - splice(2), and the questions that its answers leave open.
  */
 #include "config.h"
 #include "sys/sys.h"
@@ -8,6 +8,10 @@
 
 #include <fcntl.h>
 #include <poll.h>
+#include <sys/ioctl.h>
+#ifdef HAVE_SYS_FILIO_H
+#include <sys/filio.h>
+#endif
 
 #ifdef HAVE_SPLICE
 
@@ -41,19 +45,16 @@ ssize_t ivi_splice(int from, int to, size_t len)
 
 #endif
 
-static bool ready(int fd, short events)
+bool ivi_fd_unread(int fd)
 {
-	struct pollfd pfd = { .fd = fd, .events = events };
+	int n;
 
-	return poll(&pfd, 1, 0) > 0;
-}
-
-bool ivi_fd_readable(int fd)
-{
-	return ready(fd, POLLIN);
+	return ioctl(fd, FIONREAD, &n) == 0 && n > 0;
 }
 
 bool ivi_fd_writable(int fd)
 {
-	return ready(fd, POLLOUT);
+	struct pollfd pfd = { .fd = fd, .events = POLLOUT };
+
+	return poll(&pfd, 1, 0) > 0;
 }

@@ -18,8 +18,10 @@ int ivi_splice_pipe(int fds[2]);
  */
 ssize_t ivi_splice(int from, int to, size_t len);
 
-/* Whether poll(2) finds FD ready at once. */
-bool ivi_fd_readable(int fd);
+/* True if there is data in FD that has not been read (FIONREAD). */
+bool ivi_fd_unread(int fd);
+
+/* True if poll(2) finds FD writable at once. */
 bool ivi_fd_writable(int fd);
 
 #endif
