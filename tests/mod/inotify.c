@@ -166,7 +166,7 @@ static int inotify_fd(void)
 		if (n < 0)
 			continue;
 		target[n] = '\0';
-		if (strstr(target, "inotify") != NULL)
+		if (strcmp(target, "anon_inode:inotify") == 0)
 			found = fd;
 	}
 	return found;
