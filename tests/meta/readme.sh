@@ -12,7 +12,7 @@ trap 'rm -rf "$tmp"' EXIT
 sed -n '/^```c$/,/^```$/p' "$top_srcdir/README.md" | sed '/^```/d' \
 	> "$tmp/readme.c"
 if [ -s "$tmp/readme.c" ] && "$top_builddir/libtool" --silent --mode=link \
-   --tag=CC $CC $CFLAGS -Wall -Wextra -Werror -I"$top_srcdir/include" \
+   --tag=CC $CC $CFLAGS -no-install -Wall -Wextra -Werror -I"$top_srcdir/include" \
    -o "$tmp/readme" "$tmp/readme.c" "$top_builddir/lib/libivykis.la" \
    > "$tmp/log" 2>&1
 then
