@@ -10,9 +10,17 @@ TESTS_C = \
 	tests/base/avl.t \
 	tests/base/list.t \
 	tests/meta/layout.t \
-	tests/mod/fd_pump.t \
 	tests/mod/sigaction.t \
 	tests/mod/signal.t
+
+TESTS_C += \
+	tests/mod/fd_pump.t \
+	tests/mod/fd_pump_copy.t \
+	tests/mod/fd_pump_splice.t
+PUMP_RIG = tests/mod/pump_rig.c tests/mod/pump_rig.h
+tests_mod_fd_pump_t_SOURCES = tests/mod/fd_pump.c $(PUMP_RIG)
+tests_mod_fd_pump_copy_t_SOURCES = tests/mod/fd_pump_copy.c $(PUMP_RIG)
+tests_mod_fd_pump_splice_t_SOURCES = tests/mod/fd_pump_splice.c $(PUMP_RIG)
 
 if USE_INOTIFY
 TESTS_C += tests/mod/inotify.t

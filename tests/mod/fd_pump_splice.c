@@ -1,0 +1,337 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * fd_pump_splice.c - tests of iv_fd_pump: splicing, and giving it up.
+ */
+#include <poll.h>
+#include "mod/pump_rig.h"
+
+/*
+ * A full pipe in front of the end of the input: asking for input would make
+ * the caller spin, since an end is always ready.
+ */
+TEST_ONCE(full_at_the_end_of_the_input)
+{
+	int from[2], to[2], steps = 0;
+	struct rig r;
+
+	iv_init();
+	socket_pair(from);
+	pipe_pair(to);
+	fill(to[1]);
+	rig_init(&r, from[0], to[1], 0);
+	while (r.in) {
+		CHECK_INT(steps++, <, 5000);
+		poke(from[1]);
+		CHECK_INT(iv_fd_pump_pump(&r.pump), ==, 1);
+		CHECK_INT(iv_fd_pump_pump(&r.pump), ==, 1);
+	}
+	CHECK_INT(drain(from[0]), ==, 0);
+	CHECK_SYS(shutdown(from[1], SHUT_WR));
+	STEP(&r, 1, 0, 1);
+	STEP(&r, 1, 0, 1);
+	drain(to[0]);
+	while (iv_fd_pump_pump(&r.pump) > 0) {
+		CHECK_INT(steps++, <, 20000);
+		drain(to[0]);
+	}
+	iv_fd_pump_destroy(&r.pump);
+	close_pair(from);
+	close_pair(to);
+	iv_deinit();
+}
+
+TEST_ONCE(a_file_is_a_source)
+{
+	struct stream w = { 0 }, s = { 0 };
+	int file, to[2], steps = 0;
+	struct rig r;
+
+	iv_init();
+	file = open_file("source", O_RDWR);
+	while (w.pos < TOTAL)
+		stream_write(&w, file, 1 << 16);
+	CHECK_SYS(lseek(file, 0, SEEK_SET));
+	socket_pair(to);
+	rig_init(&r, file, to[1], IV_FD_PUMP_FLAG_RELAY_EOF);
+	while (iv_fd_pump_pump(&r.pump) > 0) {
+		CHECK_INT(steps++, <, 10000);
+		stream_read(&s, to[0], 10000);
+	}
+	stream_drain(&s, to[0]);
+	CHECK_INT(s.pos, ==, w.pos);
+	iv_fd_pump_destroy(&r.pump);
+	CHECK_SYS(close(file));
+	close_pair(to);
+	iv_deinit();
+}
+
+TEST_ONCE(no_descriptor_left_for_a_pipe)
+{
+	int from[2], to[2], before;
+	struct rig r;
+
+	iv_init();
+	socket_pair(from);
+	socket_pair(to);
+	rig_init(&r, from[0], to[1], 0);
+	before = open_fds();
+	leave_fds(1);
+	put(from[1], "copied");
+	STEP(&r, 1, 1, 0);
+	expect(to[0], "copied");
+	restore_fds();
+	CHECK_INT(open_fds(), ==, before);
+
+	/* That was then. */
+	put(from[1], "spliced");
+	STEP(&r, 1, 1, 0);
+	expect(to[0], "spliced");
+	CHECK_INT(open_fds(), ==, before + 2);
+	iv_fd_pump_destroy(&r.pump);
+	close_pair(from);
+	close_pair(to);
+	iv_deinit();
+}
+
+TEST_ONCE(pipes_are_close_on_exec)
+{
+	int from[2], to[2], fd;
+	struct rig r;
+
+	iv_init();
+	socket_pair(from);
+	pipe_pair(to);
+	fill(to[1]);
+	rig_init(&r, from[0], to[1], 0);
+	fd = next_fd();
+	poke(from[1]);
+	STEP(&r, 1, 1, 1);
+	CHECK(CHECK_SYS(fcntl(fd, F_GETFD)) & FD_CLOEXEC);
+	iv_fd_pump_destroy(&r.pump);
+	close_pair(from);
+	close_pair(to);
+	iv_deinit();
+}
+
+/* ---- Giving up on splice, in mid-stream --------------------------------- */
+
+/* A pump with as much on board as it takes; the bytes it took. */
+static uint64_t load(struct rig *r, struct stream *w, int from)
+{
+	int steps = 0;
+
+	while (r->in) {
+		CHECK_INT(steps++, <, 10000);
+		stream_write(w, from, 6000);
+		CHECK_INT(iv_fd_pump_pump(&r->pump), ==, 1);
+	}
+	return w->pos;
+}
+
+static void finish_stream(struct rig *r, struct stream *w, int from,
+			  struct stream *s, int to)
+{
+	int steps = 0;
+
+	CHECK_SYS(shutdown(from, SHUT_WR));
+	while (iv_fd_pump_pump(&r->pump) > 0) {
+		CHECK_INT(steps++, <, 10000);
+		stream_read(s, to, 3000);
+	}
+	stream_drain(s, to);
+	CHECK_INT(s->pos, ==, w->pos);
+}
+
+static void check_refusal(int err, int with_more_input)
+{
+	int from[2], to[2];
+	struct stream w = { 0 }, s = { 0 };
+	struct rig r;
+
+	iv_init();
+	socket_pair(from);
+	pipe_pair(to);
+	fill(to[1]);
+	rig_init(&r, from[0], to[1], 0);
+	CHECK_INT(load(&r, &w, from[1]), >, 4096);
+	deny_syscall(SYS_splice, err);
+	if (with_more_input)
+		stream_write(&w, from[1], 6000);
+
+	/* The pipe's contents are on their way, and come first. */
+	STEP(&r, 1, 0, 1);
+	drain(to[0]);
+	STEP(&r, 1, 0, 1);
+	stream_drain(&s, to[0]);
+	CHECK_INT(s.pos, >, 0);
+	finish_stream(&r, &w, from[1], &s, to[0]);
+	iv_fd_pump_destroy(&r.pump);
+	close_pair(from);
+	close_pair(to);
+	iv_deinit();
+}
+
+TEST_ONCE(splice_becomes_enosys)
+{
+	check_refusal(ENOSYS, 0);
+}
+
+TEST_ONCE(splice_becomes_eperm)
+{
+	check_refusal(EPERM, 1);
+}
+
+TEST_ONCE(splice_becomes_einval)
+{
+	check_refusal(EINVAL, 1);
+}
+
+/* There is room in the pipe, so that reading is what is refused. */
+TEST_ONCE(reading_is_refused_with_data_in_the_pipe)
+{
+	int from[2], to[2];
+	struct stream w = { 0 }, s = { 0 };
+	size_t filled;
+	struct rig r;
+
+	iv_init();
+	socket_pair(from);
+	pipe_pair(to);
+	filled = fill(to[1]);
+	rig_init(&r, from[0], to[1], 0);
+	stream_write(&w, from[1], 10000);
+	STEP(&r, 1, 1, 1);
+	deny_syscall(SYS_splice, EINVAL);
+	stream_write(&w, from[1], 10000);
+	STEP(&r, 1, 0, 1);
+	CHECK_INT(drain(to[0]), ==, filled);
+	finish_stream(&r, &w, from[1], &s, to[0]);
+	iv_fd_pump_destroy(&r.pump);
+	close_pair(from);
+	close_pair(to);
+	iv_deinit();
+}
+
+/* The target becomes a file opened with O_APPEND, which refuses splice(2). */
+TEST_ONCE(the_target_is_replaced_in_mid_stream)
+{
+	int from[2], to[2], file, steps = 0;
+	struct stream w = { 0 }, s = { 0 };
+	struct rig r;
+
+	iv_init();
+	socket_pair(from);
+	pipe_pair(to);
+	fill(to[1]);
+	rig_init(&r, from[0], to[1], 0);
+	CHECK_INT(load(&r, &w, from[1]), >, 4096);
+	file = open_file("log", O_RDWR | O_APPEND);
+	CHECK_SYS(dup2(file, to[1]));
+	while (w.pos < 200000) {
+		CHECK_INT(steps++, <, 10000);
+		stream_write(&w, from[1], 5000);
+		CHECK_INT(iv_fd_pump_pump(&r.pump), ==, 1);
+	}
+	CHECK_SYS(shutdown(from[1], SHUT_WR));
+	while (iv_fd_pump_pump(&r.pump) > 0)
+		CHECK_INT(steps++, <, 10000);
+	CHECK_SYS(lseek(file, 0, SEEK_SET));
+	stream_drain(&s, file);
+	CHECK_INT(s.pos, ==, w.pos);
+	iv_fd_pump_destroy(&r.pump);
+	CHECK_SYS(close(file));
+	close_pair(from);
+	close_pair(to);
+	iv_deinit();
+}
+
+TEST_ONCE(an_append_only_target)
+{
+	int from[2], file;
+	struct rig r;
+
+	iv_init();
+	socket_pair(from);
+	file = open_file("log", O_RDWR | O_APPEND);
+	put(file, "old ");
+	rig_init(&r, from[0], file, 0);
+	put(from[1], "new ");
+	STEP(&r, 1, 1, 0);
+	put(from[1], "newer");
+	STEP(&r, 1, 1, 0);
+	CHECK_SYS(shutdown(from[1], SHUT_WR));
+	STEP(&r, 0, 0, 0);
+	iv_fd_pump_destroy(&r.pump);
+	CHECK_SYS(lseek(file, 0, SEEK_SET));
+	expect(file, "old new newer");
+	CHECK_SYS(close(file));
+	close_pair(from);
+	iv_deinit();
+}
+
+/* splice(2) stops in front of it for ever, with EAGAIN. */
+TEST_ONCE(urgent_data_in_the_stream)
+{
+	int from[2], to[2], on = 1, steps = 0;
+	struct pollfd pfd;
+	char buf[16] = "";
+	size_t got = 0;
+	ssize_t n;
+	struct rig r;
+
+	iv_init();
+	tcp_pair(from);
+	socket_pair(to);
+	CHECK_SYS(setsockopt(from[0], SOL_SOCKET, SO_OOBINLINE, &on,
+			     sizeof(on)));
+	rig_init(&r, from[0], to[1], IV_FD_PUMP_FLAG_RELAY_EOF);
+	put(from[1], "abc");
+	CHECK_INT(send(from[1], "!", 1, MSG_OOB), ==, 1);
+	put(from[1], "def");
+	CHECK_SYS(shutdown(from[1], SHUT_WR));
+	do {
+		CHECK_INT(steps++, <, 100);
+		pfd = (struct pollfd) { .fd = from[0], .events = POLLIN };
+		CHECK_INT(poll(&pfd, 1, 5000), ==, 1);
+	} while (iv_fd_pump_pump(&r.pump) > 0);
+	while ((n = read(to[0], buf + got, sizeof(buf) - 1 - got)) > 0)
+		got += (size_t)n;
+	CHECK_STR(buf, "abc!def");
+	iv_fd_pump_destroy(&r.pump);
+	close_pair(from);
+	close_pair(to);
+	iv_deinit();
+}
+
+struct refused_transfer {
+	enum end	source, sink;
+	uint64_t	at;
+};
+
+static void transfer_refused(void *cookie)
+{
+	const struct refused_transfer *t = cookie;
+
+	iv_init();
+	seed = (uint32_t)t->at;
+	transfer(t->source, t->sink, t->at);
+	iv_deinit();
+}
+
+TEST_ONCE(every_byte_arrives_when_splice_fails_on_the_way)
+{
+	struct refused_transfer t;
+	int source, sink;
+
+	time_limit(40);
+	tmpdir();
+	t.at = 1;
+	for (source = PIPE; source <= TCP; source++) {
+		for (sink = PIPE; sink <= TCP; sink++) {
+			t.source = (enum end)source;
+			t.sink = (enum end)sink;
+			t.at = (t.at + 37117) % TOTAL;
+			reap_child(fork_child(transfer_refused, &t));
+		}
+	}
+}
