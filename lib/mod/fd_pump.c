@@ -12,7 +12,7 @@
 #include "sys/sys.h"
 #include "sys/splice.h"
 
-/* ---- Buffers --------------------------------------------------------------- */
+/* ---- Buffers ------------------------------------------------------------ */
 
 #define MAX_CACHED	20
 
@@ -113,7 +113,7 @@ static void drop_buf(struct iv_fd_pump *pump)
 	ivi_pump_set_full(pump, false);
 }
 
-/* ---- Moving ---------------------------------------------------------------- */
+/* ---- Moving ------------------------------------------------------------- */
 
 static bool splicing(const struct iv_fd_pump *pump)
 {
@@ -182,7 +182,7 @@ static void finish(struct iv_fd_pump *pump)
 		shutdown(pump->to_fd, SHUT_WR);
 }
 
-/* ---- Public ----------------------------------------------------------------- */
+/* ---- Public ------------------------------------------------------------- */
 
 static void check(const char *fn, const struct iv_fd_pump *pump)
 {

@@ -42,7 +42,7 @@ struct reader {
 		__attribute__((aligned(8)));
 };
 
-/* ---- The tree -------------------------------------------------------------- */
+/* ---- The tree ----------------------------------------------------------- */
 
 static struct iv_inotify_watch *watch_of(const struct iv_avl_node *an)
 {
@@ -105,7 +105,7 @@ static void drop(struct iv_inotify *in, struct iv_inotify_watch *w)
 		inotify_rm_watch(in->fd.fd, wd);
 }
 
-/* ---- Events ---------------------------------------------------------------- */
+/* ---- Events ------------------------------------------------------------- */
 
 /* False if there is nothing to read. */
 static bool refill(struct reader *r)
@@ -172,7 +172,7 @@ static void read_events(void *_r)
 		free(r);
 }
 
-/* ---- Instances -------------------------------------------------------------- */
+/* ---- Instances ---------------------------------------------------------- */
 
 static void check(const char *fn, const char *type, const void *object)
 {
@@ -245,7 +245,7 @@ IVI_PUBLIC void iv_inotify_unregister(struct iv_inotify *in)
 		free(r);
 }
 
-/* ---- Watches ----------------------------------------------------------------- */
+/* ---- Watches ------------------------------------------------------------ */
 
 /* The wd, or -1 and errno. */
 static int add(const struct iv_inotify_watch *w)

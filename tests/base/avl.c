@@ -44,7 +44,7 @@ static struct item *make_items(int n)
 	return items;
 }
 
-/* ---- The invariant --------------------------------------------------------- */
+/* ---- The invariant ------------------------------------------------------ */
 
 static int height(const struct iv_avl_node *an)
 {
@@ -107,7 +107,7 @@ static void delete(struct item *item)
 	item->present = 0;
 }
 
-/* ---- The ends -------------------------------------------------------------- */
+/* ---- The ends ----------------------------------------------------------- */
 
 TEST_ONCE(an_empty_tree)
 {
@@ -154,7 +154,7 @@ TEST_ONCE(init_macro_empties_a_tree)
 	free(items);
 }
 
-/* ---- Inserting ------------------------------------------------------------- */
+/* ---- Inserting ---------------------------------------------------------- */
 
 TEST_ONCE(an_equal_node_is_refused)
 {
@@ -229,7 +229,7 @@ TEST_ONCE(descending_keys)
 	check_sequence(600, 599, -1);
 }
 
-/* ---- Walking --------------------------------------------------------------- */
+/* ---- Walking ------------------------------------------------------------ */
 
 TEST_ONCE(for_each_visits_all_in_order)
 {
@@ -267,7 +267,7 @@ TEST_ONCE(for_each_safe_survives_deletion_and_free)
 	CHECK_INT(i, ==, 100);
 }
 
-/* ---- Every small tree, and many large ones ----------------------------------- */
+/* ---- Every small tree, and many large ones ------------------------------ */
 
 #define SMALL	7
 

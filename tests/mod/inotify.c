@@ -13,7 +13,7 @@
 #include <iv_inotify.h>
 #include "harness/test.h"
 
-/* ---- Helpers --------------------------------------------------------------- */
+/* ---- Helpers ------------------------------------------------------------ */
 
 /* Nothing private may be relied on before an object is registered. */
 static void *garbage(size_t size)
@@ -188,7 +188,7 @@ static int kernel_watches(int fd)
 	return n;
 }
 
-/* ---- Instances ------------------------------------------------------------- */
+/* ---- Instances ---------------------------------------------------------- */
 
 TEST(an_instance_on_garbage_can_be_unregistered)
 {
@@ -364,7 +364,7 @@ TEST(a_stale_watch_is_harmless_for_the_next_instance)
 	iv_deinit();
 }
 
-/* ---- Watches: what they get -------------------------------------------------- */
+/* ---- Watches: what they get --------------------------------------------- */
 
 static void check_event(void *cookie, struct inotify_event *ev)
 {
@@ -585,7 +585,7 @@ TEST(events_of_a_watch_that_is_gone_are_dropped)
 	iv_deinit();
 }
 
-/* ---- Watches: errors ---------------------------------------------------------- */
+/* ---- Watches: errors ---------------------------------------------------- */
 
 TEST(watches_that_are_refused)
 {
@@ -636,7 +636,7 @@ TEST(a_watch_of_a_closed_instance_is_refused)
 	iv_deinit();
 }
 
-/* ---- Several watches of one inode ----------------------------------------------- */
+/* ---- Several watches of one inode --------------------------------------- */
 
 TEST(watches_of_one_inode_get_what_each_wants)
 {
@@ -752,7 +752,7 @@ TEST(mask_create_refuses_a_second_watch)
 }
 #endif
 
-/* ---- Watches that end by themselves ------------------------------------------ */
+/* ---- Watches that end by themselves ------------------------------------- */
 
 TEST(a_oneshot_watch_gets_one_event)
 {
@@ -948,7 +948,7 @@ TEST(a_watch_that_ended_may_outlive_its_instance)
 	iv_deinit();
 }
 
-/* ---- Handlers that unregister and register -------------------------------------- */
+/* ---- Handlers that unregister and register ------------------------------ */
 
 TEST(a_handler_may_free_its_watch)
 {
@@ -1204,7 +1204,7 @@ TEST(a_handler_that_runs_the_loop)
 	iv_deinit();
 }
 
-/* ---- Threads, stacks, interruptions ------------------------------------------- */
+/* ---- Threads, stacks, interruptions ------------------------------------- */
 
 struct in_thread {
 	struct iv_inotify	*in;
@@ -1317,7 +1317,7 @@ TEST(there_was_nothing_to_read)
 	reap_child(fork_child(read_in_vain, &err));
 }
 
-/* ---- Misuse -------------------------------------------------------------------- */
+/* ---- Misuse ------------------------------------------------------------- */
 
 FATAL_TEST(reading_fails, "iv_inotify: fd ")
 {
