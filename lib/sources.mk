@@ -35,6 +35,8 @@ LIB_SOURCES = \
 	lib/sys/sys.h \
 	lib/sys/thread.c \
 	lib/sys/wake.c \
+	lib/loop/check.c \
+	lib/loop/check.h \
 	lib/loop/event.c \
 	lib/loop/event.h \
 	lib/loop/fd.c \

@@ -78,6 +78,7 @@ void ivi_events_init(struct ivi_loop *loop)
 {
 	struct ivi_events *es = &loop->events;
 
+	es->generation = ivi_fork_generation();
 	INIT_IV_LIST_HEAD(&es->pending);
 	IV_FD_INIT(&es->wake_fd);
 	es->wake_fd.cookie = es;
@@ -97,9 +98,14 @@ void ivi_events_fini(struct ivi_loop *loop)
 	channel_close(loop);
 }
 
-void ivi_events_forked(struct ivi_loop *loop)
+void ivi_events_check_fork(struct ivi_loop *loop)
 {
-	__atomic_store_n(&loop->events.posters, 0, __ATOMIC_RELAXED);
+	struct ivi_events *es = &loop->events;
+
+	if (ivi_likely(es->generation == ivi_fork_generation()))
+		return;
+	es->generation = ivi_fork_generation();
+	__atomic_store_n(&es->posters, 0, __ATOMIC_RELAXED);
 	channel_close(loop);
 }
 

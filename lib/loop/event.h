@@ -29,6 +29,7 @@ struct ivi_events {
 	/* Written by the owner. */
 	struct iv_list_head	pending;	/* taken off the stack */
 	unsigned	registered;
+	unsigned	generation;	/* of forks, that the channel is of */
 	bool	open;		/* the channel exists */
 	struct ivi_wake	wake;
 	struct iv_fd	wake_fd;	/* watches it while registered > 0 */
@@ -49,8 +50,10 @@ void ivi_events_run(struct ivi_loop *loop);
 bool ivi_events_sleep(struct ivi_loop *loop);
 void ivi_events_awake(struct ivi_loop *loop);
 
-/* In a forked child: the channel is the parent's, and no other thread that
-   was in the middle of a post exists. */
-void ivi_events_forked(struct ivi_loop *loop);
+/*
+ * In a forked child the channel is the parent's, and no other thread that was
+ * in the middle of a post exists: gives up both.
+ */
+void ivi_events_check_fork(struct ivi_loop *loop);
 
 #endif

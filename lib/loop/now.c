@@ -18,6 +18,11 @@ const struct timespec *ivi_now_get(struct ivi_now *now)
 	return &now->value;
 }
 
+void ivi_now_invalidate(struct ivi_now *now)
+{
+	now->valid = false;
+}
+
 IVI_PUBLIC const struct timespec *__iv_now_location_valid(void)
 {
 	struct ivi_loop *loop = ivi_self();
@@ -33,7 +38,7 @@ IVI_PUBLIC void iv_invalidate_now(void)
 	struct ivi_loop *loop = ivi_self();
 
 	if (loop != NULL)
-		loop->now.valid = false;
+		ivi_now_invalidate(&loop->now);
 }
 
 /*

@@ -17,4 +17,7 @@ struct ivi_now {
 /* The cached time, read if need be. */
 const struct timespec *ivi_now_get(struct ivi_now *now);
 
+/* To be read again when it is next asked for. */
+void ivi_now_invalidate(struct ivi_now *now);
+
 #endif

@@ -12,12 +12,12 @@ static bool wait_for_events(struct ivi_loop *loop)
 {
 	bool block, look;
 
-	ivi_loop_check_fork(loop);
+	ivi_events_check_fork(loop);
 	block = !ivi_tasks_pending(loop) && ivi_events_sleep(loop);
 	look = ivi_poller_wait(loop->poller, ivi_timers_soonest(loop), block);
 	if (block)
 		ivi_events_awake(loop);
-	loop->now.valid = false;
+	ivi_now_invalidate(&loop->now);
 	return look;
 }
 
