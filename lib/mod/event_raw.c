@@ -68,11 +68,15 @@ IVI_PUBLIC void iv_event_raw_unregister(struct iv_event_raw *ev)
 	w = channel(ev);
 	iv_fd_unregister(&ev->event_rfd);
 	ivi_wake_close(&w);
+	/* A post that comes too late must not hit another file. */
+	ev->event_wfd = -1;
 }
 
 IVI_PUBLIC void iv_event_raw_post(const struct iv_event_raw *ev)
 {
-	struct ivi_wake w = channel(ev);
+	struct ivi_wake w;
 
+	check("iv_event_raw_post", ev);
+	w = channel(ev);
 	ivi_wake_post(&w);
 }
