@@ -14,6 +14,7 @@ TESTS_C = \
 	tests/mod/signal.t
 
 TESTS_C += \
+	tests/mod/event_raw.t \
 	tests/mod/fd_pump.t \
 	tests/mod/fd_pump_copy.t \
 	tests/mod/fd_pump_splice.t
