@@ -48,14 +48,16 @@ IVI_PUBLIC unsigned long iv_get_thread_id(void)
 
 static void exit_key_make(void)
 {
-	exit_error = -pthread_key_create(&exit_key, exit_call);
+	exit_error = -pthread_key_create(&exit_key,
+			__atomic_load_n(&exit_call, __ATOMIC_RELAXED));
 }
 
 int ivi_self_set(struct ivi_loop *loop, void (*at_exit)(void *loop))
 {
 	int ret;
 
-	exit_call = at_exit;
+	/* Always the same value, but by several threads at a time. */
+	__atomic_store_n(&exit_call, at_exit, __ATOMIC_RELAXED);
 	pthread_once(&exit_once, exit_key_make);
 	if (exit_error < 0)
 		return exit_error;
