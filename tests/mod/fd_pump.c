@@ -498,11 +498,13 @@ TEST(pumps_in_four_threads)
 	pthread_t tid[4];
 	int i;
 
+	iv_init();
 	for (i = 0; i < 4; i++)
 		CHECK_INT(pthread_create(&tid[i], NULL, relay_thread, NULL),
 			  ==, 0);
 	for (i = 0; i < 4; i++)
 		CHECK_INT(pthread_join(tid[i], NULL), ==, 0);
+	iv_deinit();
 }
 
 /* ---- Buffers ------------------------------------------------------------ */
