@@ -43,15 +43,20 @@ static void take_down(void *_loop)
 	fini(loop);
 }
 
+/* NULL and errno if memory or descriptors are lacking. */
 static struct ivi_loop *make(void)
 {
 	struct ivi_loop *loop = calloc(1, sizeof(*loop) + ivi_tls_size());
 
 	if (loop == NULL)
-		iv_fatal("iv_init: out of memory");
+		return NULL;
 	loop->inits = 1;
 	loop->generation = ivi_fork_generation();
 	loop->poller = ivi_poller_new();
+	if (loop->poller == NULL) {
+		free(loop);
+		return NULL;
+	}
 	ivi_tasks_init(loop);
 	ivi_timers_init(loop);
 	ivi_events_init(loop);
@@ -70,25 +75,40 @@ static void abandon_inherited(struct ivi_loop *loop)
 	fini(loop);
 }
 
-IVI_PUBLIC void iv_init(void)
+int ivi_init(void)
 {
 	struct ivi_loop *loop = ivi_self();
 	int ret;
 
 	if (loop != NULL && loop->generation == ivi_fork_generation()) {
 		loop->inits++;
-		return;
+		return 0;
 	}
 	if (loop != NULL)
 		abandon_inherited(loop);
 	prepare_process();
 	loop = make();
+	if (loop == NULL)
+		return -errno;
 	ret = ivi_self_set(loop, take_down);
-	if (ret < 0)
-		iv_fatal("iv_init: pthread_setspecific: %s",
-			 ivi_errname(-ret));
+	if (ret < 0) {
+		fini(loop);
+		return ret;
+	}
 	ivi_check_init(loop);
 	ivi_tls_init_users(loop);
+	return 0;
+}
+
+IVI_PUBLIC void iv_init(void)
+{
+	int ret = ivi_init();
+
+	if (ret == -ENOMEM)
+		iv_fatal("iv_init: out of memory");
+	if (ret < 0)
+		iv_fatal("iv_init: poll method %s: %s",
+			 ivi_poller_method_name(), ivi_errname(-ret));
 }
 
 IVI_PUBLIC int iv_inited(void)

@@ -135,13 +135,8 @@ struct ivi_poller *ivi_poller_new(void)
 	const char *select;
 	struct ivi_poller *p;
 
-	if (m != NULL) {
-		p = try_method(m);
-		if (p == NULL)
-			iv_fatal("iv_init: poll method %s: %s", m->name,
-				 ivi_errname(errno));
-		return p;
-	}
+	if (m != NULL)
+		return try_method(m);
 	select = ivi_getenv("IV_SELECT_POLL_METHOD");
 	p = select != NULL && *select != '\0' ? open_selected(select)
 					      : open_first();

@@ -7,8 +7,8 @@
 
 #include "loop/poll_method.h"
 
-/* Picks a method, or takes the one that an earlier loop picked, and opens it.
-   Stops the program if there is none. */
+/* Takes the method that an earlier loop picked; NULL and errno if it cannot
+   be opened.  The first one picks it; it stops the program if there is none. */
 struct ivi_poller *ivi_poller_new(void);
 void ivi_poller_free(struct ivi_poller *p);
 

@@ -127,7 +127,11 @@ void ivi_unignore_default_signals(void);
 /* "EBADF" etc., for messages; "errno 123" where the C library cannot say. */
 const char *ivi_errname(int err);
 
-/* ---- What the loop lends to the modules (loop/tls.c) -------------------- */
+/* ---- What the loop lends to the modules (loop/loop.c, loop/tls.c) ------- */
+
+/* iv_init() that returns a lack of memory or descriptors (-errno), for the
+   threads of the library. */
+int ivi_init(void);
 
 /* Stops the program unless the calling thread has a loop. */
 void ivi_require_loop(const char *function);
