@@ -283,6 +283,8 @@ static bool pool_submit(struct pool *p, struct entry *e)
 
 	pool_lock(p);
 	queue_add(&p->queue, e);
+	if (p->orphaned)
+		queue_drop(&p->queue);
 	w = pool_call(p);
 	lacking = w == NULL && pool_lacks_worker(p);
 	pool_unlock(p);
@@ -503,7 +505,10 @@ static void worker_main(void *_w)
 {
 	struct worker *w = _w;
 
-	iv_init();
+	if (ivi_init() < 0) {
+		worker_leave(w, true);
+		return;
+	}
 	if (worker_prepare(w) == 0)
 		worker_run(w);
 	else
@@ -842,10 +847,9 @@ IVI_PUBLIC void iv_work_pool_put(struct iv_work_pool *pool)
 	pool_unref(p);
 }
 
-IVI_PUBLIC void iv_work_pool_submit_work(struct iv_work_pool *pool,
-					 struct iv_work_item *item)
+static void submit(const char *fn, const struct iv_work_pool *pool,
+		   struct iv_work_item *item)
 {
-	static const char fn[] = "iv_work_pool_submit_work";
 	struct pool *p;
 
 	if (pool == NULL) {
@@ -858,6 +862,12 @@ IVI_PUBLIC void iv_work_pool_submit_work(struct iv_work_pool *pool,
 		pool_staff(p);
 }
 
+IVI_PUBLIC void iv_work_pool_submit_work(struct iv_work_pool *pool,
+					 struct iv_work_item *item)
+{
+	submit("iv_work_pool_submit_work", pool, item);
+}
+
 IVI_PUBLIC void
 iv_work_pool_submit_continuation(struct iv_work_pool *pool,
 				 struct iv_work_item *item)
@@ -867,7 +877,7 @@ iv_work_pool_submit_continuation(struct iv_work_pool *pool,
 	struct worker *w = s != NULL ? s->worker : NULL;
 
 	if (pool == NULL || w == NULL || w->pool->name != pool)
-		iv_work_pool_submit_work(pool, item);
+		submit(fn, pool, item);
 	else if (pool_submit(w->pool, entry_enter(fn, item)))
 		worker_report(w, NULL);
 }
