@@ -32,12 +32,16 @@ TESTS_C += \
 	tests/base/timerq.t \
 	tests/base/timespec.t \
 	tests/loop/now.t \
-	tests/loop/task.t
+	tests/loop/task.t \
+	tests/loop/timer.t
 tests_base_timerq_t_LDADD = $(INSIDE)
 tests_base_timespec_t_LDADD = $(INSIDE)
 tests_loop_now_t_SOURCES = tests/loop/now.c $(SPY)
 tests_loop_now_t_LDADD = $(INSIDE)
 tests_loop_now_t_LDFLAGS = $(SPY_WRAPS)
+tests_loop_timer_t_SOURCES = tests/loop/timer.c $(SPY)
+tests_loop_timer_t_LDADD = $(INSIDE)
+tests_loop_timer_t_LDFLAGS = $(SPY_WRAPS)
 
 SPY = tests/harness/spy.c tests/harness/spy.h
 SPY_WRAPS = $(AM_LDFLAGS) \
@@ -48,21 +52,6 @@ SPY_WRAPS = $(AM_LDFLAGS) \
 	-Wl,--wrap=pthread_atfork,--wrap=pthread_key_create \
 	-Wl,--wrap=pthread_setspecific,--wrap=read,--wrap=realloc \
 	-Wl,--wrap=timerfd_create,--wrap=timerfd_settime,--wrap=write
-
-# ---- Descriptors and poll methods
-TESTS_C += \
-	tests/loop/fd.t \
-	tests/loop/fd_misuse.t \
-	tests/poll/conformance.t \
-	tests/poll/conformance_life.t \
-	tests/poll/conformance_model.t
-tests_loop_fd_t_SOURCES = tests/loop/fd.c $(LAB)
-tests_loop_fd_misuse_t_SOURCES = tests/loop/fd_misuse.c $(LAB)
-tests_poll_conformance_t_SOURCES = tests/poll/conformance.c $(LAB)
-tests_poll_conformance_life_t_SOURCES = tests/poll/conformance_life.c $(LAB)
-tests_poll_conformance_model_t_SOURCES = tests/poll/conformance_model.c $(LAB)
-
-LAB = tests/poll/lab.c tests/poll/lab.h
 
 TESTS_SH = \
 	tests/harness/selftest.sh \

@@ -287,33 +287,31 @@ static void timer_fire(void)
 
 /* ---- Waits ------------------------------------------------------------------- */
 
-/*
- * How long the wait may really sleep that was to sleep LIMIT nanoseconds,
- * -1: for ever.  *THEN is how far to move the clock if nothing is ready.
- */
-static int64_t wait_begins(int64_t limit, int64_t *then)
+/* Begins a wait of LIMIT nanoseconds, -1: for ever; true if we keep the
+   clock. */
+static int wait_faked(int64_t limit)
 {
 	STORE(last_wait, limit);
-	*then = 0;
 	if (!LOAD(faked))
-		return limit;
-	if (timer_at != 0 && limit < 0) {
-		if (timer_at > spy_clock())
-			spy_clock_advance(timer_at - spy_clock());
-	}
+		return 0;
 	if (timer_at != 0 && timer_at <= spy_clock())
 		timer_fire();
-	if (limit <= 0)
-		return limit;
-	*then = limit;
-	return 0;
+	return 1;
 }
 
-static int wait_ended(int n, int64_t then)
+/* Nothing is ready: moves the clock to the limit.  False if that was all;
+   true: now something is going to happen. */
+static int pass_time(int64_t limit)
 {
-	if (n == 0 && then > 0)
-		spy_clock_advance(then);
-	return n;
+	if (limit >= 0) {
+		spy_clock_advance(limit);
+		return 0;
+	}
+	if (timer_at != 0) {
+		STORE(clock_ns, timer_at);
+		timer_fire();
+	}
+	return 1;
 }
 
 static int64_t from_ms(int ms)
@@ -321,17 +319,27 @@ static int64_t from_ms(int ms)
 	return ms < 0 ? -1 : ms * INT64_C(1000000);
 }
 
-static int to_ms(int64_t ns)
+static int64_t from_ts(const struct timespec *ts)
 {
-	return ns < 0 ? -1 : (int)(ns / 1000000);
+	return ts != NULL ? to_ns(ts) : -1;
 }
 
-static struct timespec to_ts(int64_t ns)
-{
-	struct timespec ts = { (time_t)(ns / SEC), (long)(ns % SEC) };
+/* The body of a wrapped wait: WAIT(x) is the real one, x its limit. */
+#define FAKE_WAIT(ns, limit, zero, forever, WAIT)			\
+	do {								\
+		int n_;							\
+									\
+		if (called(SPY_WAIT))					\
+			return -1;					\
+		if (!wait_faked(ns))					\
+			return WAIT(limit);				\
+		n_ = WAIT(zero);					\
+		if (n_ != 0 || !pass_time(ns))				\
+			return n_;					\
+		return WAIT(forever);					\
+	} while (0)
 
-	return ts;
-}
+static const struct timespec no_time;
 
 #ifdef HAVE_EPOLL
 int __real_epoll_wait(int fd, struct epoll_event *ev, int max, int ms);
@@ -339,34 +347,50 @@ int __wrap_epoll_wait(int fd, struct epoll_event *ev, int max, int ms);
 
 int __wrap_epoll_wait(int fd, struct epoll_event *ev, int max, int ms)
 {
-	int64_t then, ns;
-
-	if (called(SPY_WAIT))
-		return -1;
-	ns = wait_begins(from_ms(ms), &then);
-	return wait_ended(__real_epoll_wait(fd, ev, max, to_ms(ns)), then);
+#define WAIT(x) __real_epoll_wait(fd, ev, max, x)
+	FAKE_WAIT(from_ms(ms), ms, 0, -1, WAIT);
+#undef WAIT
 }
 #endif
 
+/* Older kernels and emulators have no epoll_pwait2(2); such a call is not a
+   wait, the epoll_wait(2) after it is. */
 #ifdef HAVE_EPOLL_PWAIT2
 int __real_epoll_pwait2(int fd, struct epoll_event *ev, int max,
 			const struct timespec *ts, const sigset_t *mask);
 int __wrap_epoll_pwait2(int fd, struct epoll_event *ev, int max,
 			const struct timespec *ts, const sigset_t *mask);
 
+static int have_epoll_pwait2(void)
+{
+	static int have = -1;
+	struct epoll_event ev;
+	int fd;
+
+	if (LOAD(have) < 0) {
+		fd = (int)CHECK_SYS(__real_epoll_create1(EPOLL_CLOEXEC));
+		STORE(have, __real_epoll_pwait2(fd, &ev, 1, &no_time,
+						NULL) == 0);
+		CHECK_SYS(close(fd));
+	}
+	return LOAD(have);
+}
+
 int __wrap_epoll_pwait2(int fd, struct epoll_event *ev, int max,
 			const struct timespec *ts, const sigset_t *mask)
 {
-	struct timespec real;
-	int64_t then, ns;
-
-	if (called(SPY_WAIT))
+	if (!have_epoll_pwait2()) {
+		errno = ENOSYS;
 		return -1;
-	ns = wait_begins(ts != NULL ? to_ns(ts) : -1, &then);
-	real = to_ts(ns);
-	return wait_ended(__real_epoll_pwait2(fd, ev, max,
-					      ns < 0 ? NULL : &real, mask),
-			  then);
+	}
+#define WAIT(x) __real_epoll_pwait2(fd, ev, max, x, mask)
+	FAKE_WAIT(from_ts(ts), ts, &no_time, NULL, WAIT);
+#undef WAIT
+}
+#else
+static int have_epoll_pwait2(void)
+{
+	return 0;
 }
 #endif
 
@@ -376,12 +400,9 @@ int __wrap_poll(struct pollfd *fds, nfds_t n, int ms);
 
 int __wrap_poll(struct pollfd *fds, nfds_t n, int ms)
 {
-	int64_t then, ns;
-
-	if (called(SPY_WAIT))
-		return -1;
-	ns = wait_begins(from_ms(ms), &then);
-	return wait_ended(__real_poll(fds, n, to_ms(ns)), then);
+#define WAIT(x) __real_poll(fds, n, x)
+	FAKE_WAIT(from_ms(ms), ms, 0, -1, WAIT);
+#undef WAIT
 }
 #endif
 
@@ -394,14 +415,17 @@ int __wrap_ppoll(struct pollfd *fds, nfds_t n, const struct timespec *ts,
 int __wrap_ppoll(struct pollfd *fds, nfds_t n, const struct timespec *ts,
 		 const sigset_t *mask)
 {
-	struct timespec real;
-	int64_t then, ns;
-
-	if (called(SPY_WAIT))
-		return -1;
-	ns = wait_begins(ts != NULL ? to_ns(ts) : -1, &then);
-	real = to_ts(ns);
-	return wait_ended(__real_ppoll(fds, n, ns < 0 ? NULL : &real, mask),
-			  then);
+#define WAIT(x) __real_ppoll(fds, n, x, mask)
+	FAKE_WAIT(from_ts(ts), ts, &no_time, NULL, WAIT);
+#undef WAIT
 }
 #endif
+
+int spy_wait_is_exact(void)
+{
+	const char *name = iv_poll_method_name();
+
+	if (strncmp(name, "epoll", 5) == 0)
+		return have_epoll_pwait2();
+	return strcmp(name, "poll") != 0;
+}

@@ -51,6 +51,9 @@ long spy_blocks(void);
    know milliseconds only have rounded it up. */
 int64_t spy_last_wait(void);
 
+/* False if the poll method knows milliseconds only, here. */
+int spy_wait_is_exact(void);
+
 /*
  * Takes over the clock, which shows NOW nanoseconds.  From now on it stands
  * still, except that a wait with nothing to report does not sleep: it moves
