@@ -1070,8 +1070,8 @@ static void print_calls(void)
 		row("server requests per wait", "%.1f",
 		    server_number("requests") / turns);
 	if (server.calls != 0)
-		row("server calls per request", "%.3f, %.3f of them in its "
-		    "own code", per_request(server.calls), own);
+		row("server calls per request", "%.3f in all",
+		    per_request(server.calls));
 	else if (turns > 0)
 		row("server calls per request", "%.3f in its own code, %.3f "
 		    "waits; others not known (no tracepoint)", own,

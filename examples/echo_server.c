@@ -36,7 +36,7 @@
 #define MSEC		1000000L	/* in nanoseconds */
 #define BACKOFF_MIN	(10 * MSEC)
 #define BACKOFF_MAX	(1000 * MSEC)
-#define END_SECONDS	2		/* for clients to close their end */
+#define END_SECONDS	5		/* for clients to close their end */
 
 enum { EXIT_USAGE = 2 };
 
@@ -58,6 +58,7 @@ static struct {
 	int		backlog;
 	int		idle_seconds;
 	int		descriptors;		/* 0: as many as allowed */
+	int		send_buffer;		/* 0: up to the system */
 	bool		until_eof;
 } option = {
 	.host		= "127.0.0.1",
@@ -94,6 +95,7 @@ static struct {
 	uint64_t	requests;	/* reads that got something */
 	uint64_t	received;
 	uint64_t	sent;
+	uint64_t	stuck;		/* how often a client had to read first */
 	uint64_t	pauses;
 	uint64_t	turns;		/* of the loop, that had work to do */
 	uint64_t	calls;		/* made here, not in the library */
@@ -366,6 +368,7 @@ static void send_back(void *_c)
 
 	stuck = c->start < c->end;
 	if (stuck != is_stuck(c)) {
+		stats.stuck += stuck;
 		iv_fd_set_handler_in(&c->fd, stuck ? NULL : got_data);
 		iv_fd_set_handler_out(&c->fd, stuck ? send_back : NULL);
 	}
@@ -485,15 +488,21 @@ static struct addrinfo *resolve(void)
 	return result;
 }
 
+static int set_socket_option(int fd, int name, int value)
+{
+	return setsockopt(fd, SOL_SOCKET, name, &value, sizeof(value));
+}
+
+/* Accepted sockets inherit the size of its buffers. */
 static int open_listener(void)
 {
 	struct addrinfo *address = resolve();
-	int one = 1;
 	int fd;
 
 	fd = socket(address->ai_family, SOCK_STREAM, 0);
-	if (fd < 0 ||
-	    setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one)) < 0 ||
+	if (fd < 0 || set_socket_option(fd, SO_REUSEADDR, 1) < 0 ||
+	    (option.send_buffer != 0 &&
+	     set_socket_option(fd, SO_SNDBUF, option.send_buffer) < 0) ||
 	    bind(fd, address->ai_addr, address->ai_addrlen) < 0 ||
 	    listen(fd, option.backlog) < 0)
 		die(EXIT_FAILURE, "cannot listen on %s port %s: %s",
@@ -607,9 +616,9 @@ static void print_statistics(void)
 	       " cut=%" PRIu64, stats.accepted, stats.active, stats.peak,
 	       stats.idle, stats.reset, stats.cut);
 	printf(" requests=%" PRIu64 " received=%" PRIu64 " sent=%" PRIu64
-	       " pauses=%" PRIu64 " turns=%" PRIu64 " calls=%" PRIu64,
-	       stats.requests, stats.received, stats.sent, stats.pauses,
-	       stats.turns, stats.calls);
+	       " stuck=%" PRIu64 " pauses=%" PRIu64 " turns=%" PRIu64
+	       " calls=%" PRIu64, stats.requests, stats.received, stats.sent,
+	       stats.stuck, stats.pauses, stats.turns, stats.calls);
 	printf(" user_us=%" PRIu64 " system_us=%" PRIu64 " method=%s\n",
 	       microseconds(usage.ru_utime), microseconds(usage.ru_stime),
 	       iv_poll_method_name());
@@ -625,6 +634,7 @@ static const char usage_text[] =
 "  --idle SECONDS   closes connections that are silent for so long (30)\n"
 "  --backlog N      clients that may wait to be accepted (the most allowed)\n"
 "  --descriptors N  uses at most so many (as many as the system allows)\n"
+"  --send-buffer N  bytes per connection in the kernel (as the system likes)\n"
 "  --method NAME    poll method, such as epoll or poll (the best there is)\n"
 "  --until-eof      ends at the end of standard input, too: a pipe from a\n"
 "                   parent, with which the server is to die\n"
@@ -649,6 +659,7 @@ static const struct option long_options[] = {
 	{ "idle", required_argument, NULL, 'i' },
 	{ "backlog", required_argument, NULL, 'b' },
 	{ "descriptors", required_argument, NULL, 'd' },
+	{ "send-buffer", required_argument, NULL, 's' },
 	{ "method", required_argument, NULL, 'm' },
 	{ "until-eof", no_argument, NULL, 'e' },
 	{ "help", no_argument, NULL, 'h' },
@@ -673,6 +684,9 @@ static void parse_option(int c)
 		break;
 	case 'd':
 		option.descriptors = number("descriptors", optarg, 16, 1 << 30);
+		break;
+	case 's':
+		option.send_buffer = number("send-buffer", optarg, 1, 1 << 30);
 		break;
 	case 'm':
 		option.method = optarg;
