@@ -4,9 +4,16 @@
 
 EXAMPLES = \
 	examples/echo_load \
-	examples/echo_server
+	examples/echo_server \
+	examples/tcp_relay
 
 examples_echo_load_LDADD = lib/libivykis.la
 examples_echo_server_LDADD = lib/libivykis.la
+examples_tcp_relay_LDADD = lib/libivykis.la
+
+if USE_INOTIFY
+EXAMPLES += examples/watch_dir
+examples_watch_dir_LDADD = lib/libivykis.la
+endif
 
 dist_noinst_DATA = examples/README.md

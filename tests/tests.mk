@@ -11,7 +11,8 @@ TESTS_C = \
 	tests/base/list.t \
 	tests/meta/layout.t \
 	tests/mod/sigaction.t \
-	tests/mod/signal.t
+	tests/mod/signal.t \
+	tests/mod/wait.t
 
 TESTS_C += \
 	tests/mod/event_raw.t \
@@ -54,6 +55,9 @@ SPY_WRAPS = $(AM_LDFLAGS) \
 	-Wl,--wrap=timerfd_create,--wrap=timerfd_settime,--wrap=write
 
 TESTS_SH = \
+	tests/integration/demo.sh \
+	tests/integration/tcp_relay.sh \
+	tests/integration/watch_dir.sh \
 	tests/harness/selftest.sh \
 	tests/meta/abi.sh \
 	tests/meta/dist.sh \
