@@ -112,7 +112,7 @@ IV_CFLAG([-Wall -Wextra -Wbad-function-cast -Wcast-align -Wdate-time \
 	-Wlogical-op -Wmissing-declarations -Wmissing-prototypes \
 	-Wnested-externs -Wold-style-definition \
 	-Wpointer-arith -Wrestrict -Wshadow \
-	-Wstrict-prototypes -Wtrampolines -Wvla -Wwrite-strings])
+	-Wstrict-prototypes -Wtrampolines -Wvla])
 AS_IF([test "x$enable_werror" = xyes], [AM_CFLAGS="$AM_CFLAGS -Werror"])
 AS_IF([test "x$enable_debug" = xyes],
 	[AM_CPPFLAGS="-DIVI_DEBUG"

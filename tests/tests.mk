@@ -54,6 +54,32 @@ SPY_WRAPS = $(AM_LDFLAGS) \
 	-Wl,--wrap=pthread_setspecific,--wrap=read,--wrap=realloc \
 	-Wl,--wrap=timerfd_create,--wrap=timerfd_settime,--wrap=write
 
+# ---- Descriptors and poll methods
+TESTS_C += \
+	tests/loop/fd.t \
+	tests/loop/fd_misuse.t \
+	tests/poll/conformance.t \
+	tests/poll/conformance_life.t \
+	tests/poll/conformance_model.t
+tests_loop_fd_t_SOURCES = tests/loop/fd.c $(LAB)
+tests_loop_fd_misuse_t_SOURCES = tests/loop/fd_misuse.c $(LAB)
+tests_poll_conformance_t_SOURCES = tests/poll/conformance.c $(LAB)
+tests_poll_conformance_life_t_SOURCES = tests/poll/conformance_life.c $(LAB)
+tests_poll_conformance_model_t_SOURCES = tests/poll/conformance_model.c $(LAB)
+
+LAB = tests/poll/lab.c tests/poll/lab.h
+
+# ---- Threads and work
+TESTS_C += \
+	tests/mod/thread.t \
+	tests/mod/work.t
+tests_mod_thread_t_SOURCES = tests/mod/thread.c $(SPY)
+tests_mod_thread_t_LDADD = $(INSIDE)
+tests_mod_thread_t_LDFLAGS = $(SPY_WRAPS) -Wl,--wrap=pthread_create
+tests_mod_work_t_SOURCES = tests/mod/work.c $(SPY)
+tests_mod_work_t_LDADD = $(INSIDE)
+tests_mod_work_t_LDFLAGS = $(SPY_WRAPS) -Wl,--wrap=pthread_create
+
 TESTS_SH = \
 	tests/integration/demo.sh \
 	tests/integration/tcp_relay.sh \
