@@ -20,12 +20,22 @@ TESTS_C += \
 	tests/mod/fd_pump_copy.t \
 	tests/mod/fd_pump_splice.t
 PUMP_RIG = tests/mod/pump_rig.c tests/mod/pump_rig.h
-tests_mod_fd_pump_t_SOURCES = tests/mod/fd_pump.c $(PUMP_RIG)
-tests_mod_fd_pump_copy_t_SOURCES = tests/mod/fd_pump_copy.c $(PUMP_RIG)
+tests_mod_event_raw_t_SOURCES = tests/mod/event_raw.c $(SPY)
+tests_mod_event_raw_t_LDADD = $(INSIDE)
+tests_mod_event_raw_t_LDFLAGS = $(SPY_WRAPS)
+tests_mod_fd_pump_t_SOURCES = tests/mod/fd_pump.c $(PUMP_RIG) $(SPY)
+tests_mod_fd_pump_t_LDADD = $(INSIDE)
+tests_mod_fd_pump_t_LDFLAGS = $(SPY_WRAPS)
+tests_mod_fd_pump_copy_t_SOURCES = tests/mod/fd_pump_copy.c $(PUMP_RIG) $(SPY)
+tests_mod_fd_pump_copy_t_LDADD = $(INSIDE)
+tests_mod_fd_pump_copy_t_LDFLAGS = $(SPY_WRAPS)
 tests_mod_fd_pump_splice_t_SOURCES = tests/mod/fd_pump_splice.c $(PUMP_RIG)
 
 if USE_INOTIFY
 TESTS_C += tests/mod/inotify.t
+tests_mod_inotify_t_SOURCES = tests/mod/inotify.c $(SPY)
+tests_mod_inotify_t_LDADD = $(INSIDE)
+tests_mod_inotify_t_LDFLAGS = $(SPY_WRAPS)
 endif
 
 # ---- The core
@@ -58,14 +68,32 @@ SPY_WRAPS = $(AM_LDFLAGS) \
 TESTS_C += \
 	tests/loop/fd.t \
 	tests/loop/fd_misuse.t \
+	tests/loop/init.t \
+	tests/loop/poller.t \
 	tests/poll/conformance.t \
+	tests/poll/conformance_fork.t \
 	tests/poll/conformance_life.t \
-	tests/poll/conformance_model.t
+	tests/poll/conformance_model.t \
+	tests/poll/conformance_scale.t \
+	tests/poll/epoll.t \
+	tests/poll/epoll_refused.t \
+	tests/poll/epoll_timerfd.t \
+	tests/poll/poll.t \
+	tests/poll/ppoll.t
 tests_loop_fd_t_SOURCES = tests/loop/fd.c $(LAB)
 tests_loop_fd_misuse_t_SOURCES = tests/loop/fd_misuse.c $(LAB)
+tests_loop_init_t_SOURCES = tests/loop/init.c $(LAB)
+tests_loop_poller_t_SOURCES = tests/loop/poller.c $(LAB)
 tests_poll_conformance_t_SOURCES = tests/poll/conformance.c $(LAB)
+tests_poll_conformance_fork_t_SOURCES = tests/poll/conformance_fork.c $(LAB)
 tests_poll_conformance_life_t_SOURCES = tests/poll/conformance_life.c $(LAB)
 tests_poll_conformance_model_t_SOURCES = tests/poll/conformance_model.c $(LAB)
+tests_poll_conformance_scale_t_SOURCES = tests/poll/conformance_scale.c $(LAB)
+tests_poll_epoll_t_SOURCES = tests/poll/epoll.c $(LAB)
+tests_poll_epoll_refused_t_SOURCES = tests/poll/epoll_refused.c $(LAB)
+tests_poll_epoll_timerfd_t_SOURCES = tests/poll/epoll_timerfd.c $(LAB)
+tests_poll_poll_t_SOURCES = tests/poll/poll.c $(LAB)
+tests_poll_ppoll_t_SOURCES = tests/poll/ppoll.c $(LAB)
 
 LAB = tests/poll/lab.c tests/poll/lab.h
 

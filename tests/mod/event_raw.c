@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <sys/syscall.h>
 #include <iv_event_raw.h>
+#include "harness/spy.h"
 #include "harness/test.h"
 
 /* ---- Helpers -------------------------------------------------------------- */
@@ -594,23 +595,48 @@ TEST(the_poll_method_refuses_the_descriptor)
 }
 #endif
 
-/* In a child, since the harness itself has to read. */
-static void read_interrupted(void *unused)
+static void check_read_again(int err)
 {
+	struct tally t = { 0, 0 };
 	struct iv_event_raw *ev;
 
-	(void)unused;
 	iv_init();
-	ev = start(never_handler, NULL);
+	ev = start(tally, &t);
 	iv_event_raw_post(ev);
-	deny_syscall(SYS_read, EAGAIN);
+	spy_fail(SPY_READ, 1, 2, err);
 	turns(8);
-	iv_event_raw_unregister(ev);
+	CHECK_INT(spy_failed(), ==, 2);
+	spy_heal();
+	CHECK_INT(t.calls, ==, 1);
+	end(ev);
+	iv_deinit();
 }
 
-TEST(there_was_nothing_to_read)
+TEST(reading_is_interrupted)
 {
-	reap_child(fork_child(read_interrupted, NULL));
+	check_read_again(EINTR);
+}
+
+TEST(there_is_nothing_to_read)
+{
+	check_read_again(EAGAIN);
+}
+
+TEST(posting_is_interrupted)
+{
+	struct tally t = { 0, 1 };
+	struct iv_event_raw *ev;
+
+	iv_init();
+	ev = start(tally, &t);
+	spy_fail(SPY_WRITE, 1, 3, EINTR);
+	iv_event_raw_post(ev);
+	CHECK_INT(spy_failed(), ==, 3);
+	spy_heal();
+	iv_main();
+	CHECK_INT(t.calls, ==, 1);
+	end(ev);
+	iv_deinit();
 }
 
 /* ---- Misuse --------------------------------------------------------------- */
@@ -667,6 +693,6 @@ FATAL_TEST(reading_fails, "iv_event_raw: fd ")
 {
 	iv_init();
 	iv_event_raw_post(start(never_handler, NULL));
-	deny_syscall(SYS_read, EIO);
+	spy_fail(SPY_READ, 1, 1, EIO);
 	turns(4);
 }

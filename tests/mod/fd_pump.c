@@ -4,6 +4,7 @@
  */
 #include <sys/socket.h>
 #include <iv_tls.h>
+#include "harness/spy.h"
 #include "mod/pump_rig.h"
 
 /* ---- Steps -------------------------------------------------------------- */
@@ -344,6 +345,59 @@ TEST_ONCE(every_byte_arrives_by_any_way)
 {
 	time_limit(40);
 	each_way(transfers);
+}
+
+/* A pump that could not get a buffer can try again. */
+static void no_memory(void)
+{
+	int from[2], to[2], calls;
+	long blocks;
+	struct rig r;
+
+	socket_pair(from);
+	socket_pair(to);
+	rig_init(&r, from[0], to[1], 0);
+	put(from[1], "x");
+	calls = r.calls;
+	blocks = spy_blocks();
+	spy_fail(SPY_MALLOC, 1, 1000, ENOMEM);
+	CHECK_ERRNO(iv_fd_pump_pump(&r.pump), ENOMEM);
+	spy_heal();
+	CHECK_INT(spy_blocks(), ==, blocks);
+	CHECK_INT(r.calls, ==, calls);
+	STEP(&r, 1, 1, 0);
+	expect(to[0], "x");
+	iv_fd_pump_destroy(&r.pump);
+	close_pair(from);
+	close_pair(to);
+}
+
+TEST_ONCE(no_memory_for_a_buffer)
+{
+	each_way(no_memory);
+}
+
+/* Then nothing is kept for later. */
+TEST_ONCE(no_memory_for_a_cache)
+{
+	int from[2], to[2], before;
+	struct rig r;
+
+	iv_init();
+	socket_pair(from);
+	socket_pair(to);
+	rig_init(&r, from[0], to[1], 0);
+	put(from[1], "x");
+	before = open_fds();
+	spy_fail(SPY_MALLOC, 1, 1, ENOMEM);
+	STEP(&r, 1, 1, 0);
+	spy_heal();
+	expect(to[0], "x");
+	CHECK_INT(open_fds(), ==, before);
+	iv_fd_pump_destroy(&r.pump);
+	close_pair(from);
+	close_pair(to);
+	iv_deinit();
 }
 
 /* ---- In a loop ---------------------------------------------------------- */

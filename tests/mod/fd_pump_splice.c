@@ -335,3 +335,47 @@ TEST_ONCE(every_byte_arrives_when_splice_fails_on_the_way)
 		}
 	}
 }
+
+/* ---- Interruptions and errors --------------------------------------------- */
+
+TEST_ONCE(interruptions_are_no_errors)
+{
+	int from[2], to[2];
+	struct rig r;
+
+	iv_init();
+	socket_pair(from);
+	socket_pair(to);
+	put(from[1], "x");
+	rig_init(&r, from[0], to[1], 0);
+	deny_syscall(SYS_splice, EINTR);
+	STEP(&r, 1, 1, 0);
+	STEP(&r, 1, 1, 0);
+	expect(to[0], "");
+	iv_fd_pump_destroy(&r.pump);
+	close_pair(from);
+	close_pair(to);
+	iv_deinit();
+}
+
+/* seccomp makes a system call return 0 without running it. */
+TEST_ONCE(a_target_that_takes_nothing)
+{
+	int from[2], to[2];
+	struct rig r;
+
+	iv_init();
+	socket_pair(from);
+	pipe_pair(to);
+	fill(to[1]);
+	put(from[1], "x");
+	rig_init(&r, from[0], to[1], 0);
+	STEP(&r, 1, 1, 1);
+	drain(to[0]);
+	deny_syscall(SYS_splice, 0);
+	CHECK_ERRNO(iv_fd_pump_pump(&r.pump), EIO);
+	iv_fd_pump_destroy(&r.pump);
+	close_pair(from);
+	close_pair(to);
+	iv_deinit();
+}

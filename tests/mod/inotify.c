@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <iv_inotify.h>
+#include "harness/spy.h"
 #include "harness/test.h"
 
 /* ---- Helpers ------------------------------------------------------------ */
@@ -243,6 +244,24 @@ TEST(no_descriptor_left)
 	restore_fds();
 
 	/* Nothing is left behind: neither descriptor nor reason to run. */
+	iv_main();
+	CHECK_SYS(iv_inotify_register(in));
+	end_instance(in);
+	iv_deinit();
+}
+
+TEST(no_memory)
+{
+	struct iv_inotify *in = garbage(sizeof(*in));
+	long blocks;
+
+	iv_init();
+	blocks = spy_blocks();
+	spy_fail(SPY_MALLOC, 1, 1, ENOMEM);
+	CHECK_ERRNO(iv_inotify_register(in), ENOMEM);
+	spy_heal();
+	CHECK_INT(spy_blocks(), ==, blocks);
+	CHECK_INT(inotify_fd(), ==, -1);
 	iv_main();
 	CHECK_SYS(iv_inotify_register(in));
 	end_instance(in);
@@ -1286,44 +1305,44 @@ TEST(an_instance_in_each_of_four_threads)
 	}
 }
 
-/* In a child, since the harness itself has to read. */
-static void read_in_vain(void *err)
+static void check_read_again(int err)
 {
 	struct iv_inotify *in;
+	struct iv_inotify_watch *w;
 
 	iv_init();
 	in = new_instance();
-	watch(in, tmpdir(), IN_CREATE, "w");
+	w = watch(in, tmpdir(), IN_CREATE, "w");
 	create("x");
-	deny_syscall(SYS_read, *(int *)err);
+	spy_fail(SPY_READ, 1, 2, err);
 	turns(8);
-	CHECK_STR(traced(), "");
-	iv_inotify_unregister(in);
+	CHECK_INT(spy_failed(), ==, 2);
+	spy_heal();
+	CHECK_STR(traced(), "w:create=x ");
+	unwatch(w);
+	end_instance(in);
+	iv_deinit();
 }
 
 TEST(reading_is_interrupted)
 {
-	int err = EINTR;
-
-	tmpdir();
-	reap_child(fork_child(read_in_vain, &err));
+	check_read_again(EINTR);
 }
 
-TEST(there_was_nothing_to_read)
+TEST(there_is_nothing_to_read)
 {
-	int err = EAGAIN;
-
-	tmpdir();
-	reap_child(fork_child(read_in_vain, &err));
+	check_read_again(EAGAIN);
 }
 
 /* ---- Misuse ------------------------------------------------------------- */
 
 FATAL_TEST(reading_fails, "iv_inotify: fd ")
 {
-	int err = EIO;
-
-	read_in_vain(&err);
+	iv_init();
+	watch(new_instance(), tmpdir(), IN_CREATE, "w");
+	create("x");
+	spy_fail(SPY_READ, 1, 1, EIO);
+	turns(4);
 }
 
 FATAL_TEST(register_without_a_loop, "iv_inotify_register: ")
