@@ -82,7 +82,10 @@ TESTS_C += \
 	tests/poll/ppoll.t
 tests_loop_fd_t_SOURCES = tests/loop/fd.c $(LAB)
 tests_loop_fd_misuse_t_SOURCES = tests/loop/fd_misuse.c $(LAB)
-tests_loop_init_t_SOURCES = tests/loop/init.c $(LAB)
+tests_loop_init_t_LDADD = $(INSIDE)
+tests_loop_init_t_LDFLAGS = $(AM_LDFLAGS) \
+	-Wl,--wrap=getrlimit,--wrap=setrlimit \
+	-Wl,--wrap=getrlimit64,--wrap=setrlimit64
 tests_loop_poller_t_SOURCES = tests/loop/poller.c $(LAB)
 tests_poll_conformance_t_SOURCES = tests/poll/conformance.c $(LAB)
 tests_poll_conformance_fork_t_SOURCES = tests/poll/conformance_fork.c $(LAB)

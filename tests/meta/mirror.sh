@@ -10,10 +10,6 @@ cd "$top_srcdir" || exit 1
 # Examined elsewhere: what, where, why.  Keep it short.
 elsewhere() {
 	cat <<'END'
-lib/poll/epoll.c tests/poll/conformance.c one exam for all methods
-lib/poll/epoll_timerfd.c tests/poll/conformance.c one exam for all methods
-lib/poll/poll.c tests/poll/conformance.c one exam for all methods
-lib/poll/ppoll.c tests/poll/conformance.c one exam for all methods
 lib/poll/registry.c tests/loop/poller.c the table is only seen by the poller
 END
 }

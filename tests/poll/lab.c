@@ -6,6 +6,7 @@
 #include <dlfcn.h>
 #include <poll.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <iv_event.h>
 #ifdef HAVE_EPOLL
 #include <sys/epoll.h>
@@ -285,9 +286,35 @@ void turns(unsigned n)
 	iv_main();
 }
 
+/* ---- Methods -------------------------------------------------------------- */
+
 int on_epoll(void)
 {
 	return strncmp(iv_poll_method_name(), "epoll", 5) == 0;
+}
+
+static int built(const char *method)
+{
+#ifdef HAVE_EPOLL
+	if (strcmp(method, "epoll") == 0)
+		return 1;
+#ifdef HAVE_TIMERFD
+	if (strcmp(method, "epoll-timerfd") == 0)
+		return 1;
+#endif
+#endif
+#ifdef HAVE_PPOLL
+	if (strcmp(method, "ppoll") == 0)
+		return 1;
+#endif
+	return strcmp(method, "poll") == 0;
+}
+
+void choose(const char *method)
+{
+	if (!built(method))
+		SKIP("built without %s", method);
+	setenv("IV_SELECT_POLL_METHOD", method, 1);
 }
 
 /* ---- Everything ---------------------------------------------------------- */

@@ -82,8 +82,29 @@ const char *watch_seen(struct watch *w, unsigned times);
 /* Runs N turns of the loop, none of which sleeps. */
 void turns(unsigned n);
 
-/* 1 if the method is epoll or epoll-timerfd. */
+/* ---- Methods -------------------------------------------------------------- */
+
+/* 1 if the loop's method is epoll or epoll-timerfd. */
 int on_epoll(void);
+
+/* The first iv_init() is to choose METHOD; skips the case where this build
+   does not have it. */
+void choose(const char *method);
+
+/* A case for each of the two epoll methods. */
+#define EPOLL_TEST(name)						\
+static void name(void);							\
+TEST_ONCE(name##_epoll)							\
+{									\
+	choose("epoll");						\
+	name();								\
+}									\
+TEST_ONCE(name##_epoll_timerfd)						\
+{									\
+	choose("epoll-timerfd");					\
+	name();								\
+}									\
+static void name(void)
 
 /* ---- Everything ---------------------------------------------------------- */
 

@@ -1,0 +1,415 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * epoll_timerfd.c - the kernel's timer: when it is set, that timers fire
+ * whatever becomes of it, and how to do without.
+ */
+#include "config.h"
+#include <fcntl.h>
+#include <stdlib.h>
+#ifdef __linux__
+#include <sys/syscall.h>
+#endif
+#include "poll/lab.h"
+
+#define WAITS	5	/* with one limit, until the kernel's timer is set */
+
+/* A ring of one pipe: each turn of the loop is one lap. */
+static struct iv_fd ring;
+static int ring_fds[2];
+static int laps;	/* to go; < 0: for ever */
+
+static void next_lap(void *unused)
+{
+	(void)unused;
+	CHECK_INT(drain(ring_fds[0]), ==, 1);
+	if (laps > 0 && --laps == 0)
+		iv_quit();
+	else
+		poke(ring_fds[1]);
+}
+
+static void run_laps(int n)
+{
+	laps = n;
+	poke(ring_fds[1]);
+	iv_main();
+}
+
+static void prepare(void)
+{
+	choose("epoll-timerfd");
+	iv_init();
+	make_pipe(ring_fds);
+	IV_FD_INIT(&ring);
+	ring.fd = ring_fds[0];
+	ring.handler_in = next_lap;
+	iv_fd_register(&ring);
+	turns(1);
+	lab_reset();
+}
+
+static void clean_up(void)
+{
+	iv_fd_unregister(&ring);
+	close_pair(ring_fds);
+	iv_deinit();
+}
+
+struct alarm {
+	struct iv_timer	timer;
+	int		fired;
+	int		quits;
+};
+
+static void alarm_fired(void *cookie)
+{
+	struct alarm *a = cookie;
+	struct timespec now;
+
+	CHECK_SYS(clock_gettime(CLOCK_MONOTONIC, &now));
+	CHECK(now.tv_sec > a->timer.expires.tv_sec ||
+	      (now.tv_sec == a->timer.expires.tv_sec &&
+	       now.tv_nsec >= a->timer.expires.tv_nsec));
+	a->fired++;
+	if (a->quits)
+		iv_quit();
+}
+
+static void alarm_start(struct alarm *a, long ms, int quits)
+{
+	iv_invalidate_now();
+	a->fired = 0;
+	a->quits = quits;
+	timer_after(&a->timer, ms, alarm_fired, a);
+	iv_timer_register(&a->timer);
+}
+
+/* ---- When ------------------------------------------------------------------ */
+
+TEST_ONCE(set_when_a_limit_stays)
+{
+	struct alarm a;
+
+	prepare();
+	alarm_start(&a, 100000, 1);
+	lab_reset();
+	run_laps(WAITS - 1);
+	CHECK_INT(lab_count(LAB_TIMERFD_CREATE), ==, 0);
+	CHECK_INT(lab_limited_waits(), ==, WAITS - 1);
+
+	run_laps(1);
+	CHECK_INT(lab_count(LAB_TIMERFD_CREATE), ==, 1);
+	CHECK_INT(lab_count(LAB_TIMERFD_SETTIME), ==, 1);
+	CHECK_INT(lab_limited_waits(), ==, WAITS - 1);
+
+	iv_timer_unregister(&a.timer);
+	alarm_start(&a, 200000, 1);
+	lab_reset();
+	run_laps(100);
+	CHECK_INT(lab_count(LAB_TIMERFD_SETTIME), ==, 0);
+	CHECK_INT(lab_limited_waits(), ==, 0);
+	CHECK_INT(lab_waits(), ==, 100);
+	iv_timer_unregister(&a.timer);
+	clean_up();
+}
+
+/* Nor is the clock read, once no timer can be due. */
+TEST_ONCE(no_clock_while_it_is_set)
+{
+	struct alarm a;
+
+	prepare();
+	alarm_start(&a, 100000, 1);
+	run_laps(WAITS);
+	run_laps(2);
+	lab_reset();
+	laps = 100;
+	poke(ring_fds[1]);
+	iv_main();
+	CHECK_INT(lab_waits(), ==, 100);
+	CHECK_INT(lab_count(LAB_CLOCK), <=, 1);	/* iv_main() begins with it */
+	iv_timer_unregister(&a.timer);
+	clean_up();
+}
+
+TEST_ONCE(not_set_for_limits_that_change)
+{
+	struct alarm a;
+	int i;
+
+	prepare();
+	for (i = 0; i < 20; i++) {
+		alarm_start(&a, 100000, 1);
+		run_laps(WAITS - 1);
+		iv_timer_unregister(&a.timer);
+	}
+	CHECK_INT(lab_count(LAB_TIMERFD_SETTIME), ==, 0);
+	CHECK_INT(lab_limited_waits(), ==, 20 * (WAITS - 1));
+	clean_up();
+}
+
+/* ---- Timers fire -------------------------------------------------------------- */
+
+TEST_ONCE(fires_in_a_busy_loop)
+{
+	struct alarm a;
+	int i;
+
+	prepare();
+	for (i = 1; i <= 3; i++) {
+		alarm_start(&a, 10, 1);
+		run_laps(-1);
+		CHECK_INT(a.fired, ==, 1);
+		drain(ring_fds[0]);
+		CHECK_INT(lab_count(LAB_TIMERFD_CREATE), ==, 1);
+		CHECK_INT(lab_count(LAB_TIMERFD_SETTIME), ==, i);
+	}
+	CHECK_INT(lab_limited_waits(), ==, 3 * (WAITS - 1));
+	clean_up();
+}
+
+TEST_ONCE(fires_in_a_sleeping_loop)
+{
+	struct alarm a;
+
+	prepare();
+	alarm_start(&a, 10, 1);
+	run_laps(WAITS);
+	lab_reset();
+	iv_main();
+	CHECK_INT(a.fired, ==, 1);
+	CHECK_INT(lab_waits(), <=, 2);
+	clean_up();
+}
+
+TEST_ONCE(earlier_timer_comes_first)
+{
+	struct alarm early, late;
+
+	prepare();
+	alarm_start(&late, 60, 1);
+	run_laps(WAITS);
+	alarm_start(&early, 10, 1);
+	iv_main();
+	CHECK_INT(early.fired, ==, 1);
+	CHECK_INT(late.fired, ==, 0);
+	iv_main();
+	CHECK_INT(late.fired, ==, 1);
+	clean_up();
+}
+
+TEST_ONCE(later_timer_instead)
+{
+	struct alarm a;
+
+	prepare();
+	alarm_start(&a, 10, 1);
+	run_laps(WAITS);
+	iv_timer_unregister(&a.timer);
+	alarm_start(&a, 40, 1);
+	lab_reset();
+	iv_main();
+	CHECK_INT(a.fired, ==, 1);
+	CHECK_INT(lab_waits(), <=, 4);
+	clean_up();
+}
+
+/* Set, fired, and nobody waited. */
+TEST_ONCE(timer_removed)
+{
+	struct alarm a, b;
+
+	prepare();
+	alarm_start(&a, 5, 0);
+	run_laps(WAITS);
+	iv_timer_unregister(&a.timer);
+	alarm_start(&b, 30, 1);
+	run_laps(-1);
+	CHECK_INT(a.fired, ==, 0);
+	CHECK_INT(b.fired, ==, 1);
+	clean_up();
+}
+
+static int rounds;
+
+static void again(void *cookie)
+{
+	if (--rounds == 0)
+		iv_quit();
+	else
+		iv_timer_register(cookie);
+}
+
+static void check_past(time_t sec)
+{
+	struct iv_timer t;
+
+	IV_TIMER_INIT(&t);
+	t.expires.tv_sec = sec;
+	t.expires.tv_nsec = 0;
+	t.cookie = &t;
+	t.handler = again;
+	iv_timer_register(&t);
+	rounds = 50;
+	iv_main();
+	CHECK_INT(rounds, ==, 0);
+}
+
+TEST_ONCE(times_that_would_disarm_it)
+{
+	prepare();
+	check_past(0);
+	check_past(1);
+	check_past(-1);
+	check_past(-1000000);
+	clean_up();
+}
+
+TEST_ONCE(interrupted_at_every_turn)
+{
+	struct alarm a;
+
+	prepare();
+	alarm_start(&a, 20, 1);
+	lab_refuse(LAB_EPOLL_WAIT, EINTR, 100);
+	lab_refuse(LAB_EPOLL_PWAIT2, EINTR, 100);
+	iv_main();
+	CHECK_INT(a.fired, ==, 1);
+	clean_up();
+}
+
+/* ---- Without it ----------------------------------------------------------------- */
+
+static void check_fires_without(void)
+{
+	struct alarm a;
+	int i;
+
+	for (i = 0; i < 2; i++) {
+		alarm_start(&a, 10, 1);
+		run_laps(-1);
+		CHECK_INT(a.fired, ==, 1);
+		drain(ring_fds[0]);
+	}
+	CHECK_INT(lab_limited_waits(), >=, WAITS);
+	CHECK_STR(iv_poll_method_name(), "epoll-timerfd");
+}
+
+TEST_ONCE(no_descriptor_left_for_it)
+{
+	prepare();
+	leave_fds(0);
+	check_fires_without();
+	clean_up();
+}
+
+TEST_ONCE(cannot_be_watched)
+{
+	prepare();
+	lab_refuse(LAB_EPOLL_ADD, ENOSPC, ~0U);
+	check_fires_without();
+	clean_up();
+}
+
+TEST_ONCE(cannot_be_set)
+{
+	prepare();
+	lab_refuse(LAB_TIMERFD_SETTIME, EINVAL, ~0U);
+	check_fires_without();
+	clean_up();
+}
+
+/* The set is made anew, and the old timer was in the old one. */
+TEST_ONCE(lost_with_the_set)
+{
+	struct watch w;
+	struct alarm a;
+	int fds[2];
+
+	prepare();
+	make_pipe(fds);
+	watch_start(&w, fds[0], "i");
+	alarm_start(&a, 30, 1);
+	run_laps(WAITS);
+	CHECK_INT(lab_count(LAB_TIMERFD_SETTIME), ==, 1);
+	lab_refuse(LAB_EPOLL_DEL, ENOMEM, 1);
+	iv_fd_unregister(&w.fd);
+	CHECK_INT(lab_count(LAB_EPOLL_CREATE), ==, 1);
+	iv_main();
+	CHECK_INT(a.fired, ==, 1);
+	close_pair(fds);
+	clean_up();
+}
+
+/* The same just before it waits. */
+TEST_ONCE(lost_with_the_set_at_the_last_moment)
+{
+	struct watch w;
+	struct alarm a;
+	int fds[2], more[2];
+
+	prepare();
+	make_pipe(fds);
+	make_pipe(more);
+	watch_start(&w, fds[0], "i");
+	alarm_start(&a, 30, 1);
+	run_laps(WAITS);
+	CHECK_SYS(dup2(more[0], fds[0]));
+	watch_set(&w, "ie");
+	watch_set(&w, "io");
+	lab_reset();
+	iv_main();
+	CHECK_INT(lab_count(LAB_EPOLL_CREATE), ==, 1);
+	CHECK_INT(a.fired, ==, 1);
+	watch_end(&w);
+	CHECK_SYS(close(fds[1]));
+	close_pair(more);
+	clean_up();
+}
+
+/* ---- Absent ------------------------------------------------------------------------ */
+
+#if defined(HAVE_TIMERFD) && defined(SYS_timerfd_create)
+static void check_denied(int err)
+{
+	choose("epoll-timerfd");
+	unsetenv("IV_SELECT_POLL_METHOD");
+	deny_syscall(SYS_timerfd_create, err);
+	iv_init();
+	CHECK_STR(iv_poll_method_name(), "epoll");
+	loop_works();
+	iv_deinit();
+}
+
+TEST_ONCE(timerfd_denied_with_enosys)
+{
+	check_denied(ENOSYS);
+}
+
+TEST_ONCE(timerfd_denied_with_eperm)
+{
+	check_denied(EPERM);
+}
+
+TEST_ONCE(timerfd_denied_with_einval)
+{
+	check_denied(EINVAL);
+}
+
+TEST_ONCE(timerfd_denied_later)
+{
+	prepare();
+	deny_syscall(SYS_timerfd_create, EPERM);
+	check_fires_without();
+	clean_up();
+}
+
+FATAL_TEST_ONCE(timerfd_denied_but_selected,
+		"IV_SELECT_POLL_METHOD: \"epoll-timerfd\" is unusable "
+		"(ENOSYS); available: ")
+{
+	choose("epoll-timerfd");
+	deny_syscall(SYS_timerfd_create, ENOSYS);
+	iv_init();
+}
+#endif

@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * ppoll.c - ppoll: limits in nanoseconds, and what comes next without it.
+ */
+#include "config.h"
+#include <stdlib.h>
+#ifdef __linux__
+#include <sys/syscall.h>
+#endif
+#include "poll/lab.h"
+
+static void set_timer(struct iv_timer *t, int64_t ns)
+{
+	timer_after(t, 0, quit_handler, NULL);
+	t->expires.tv_nsec += ns % 1000000000;
+	t->expires.tv_sec += ns / 1000000000 +
+			     t->expires.tv_nsec / 1000000000;
+	t->expires.tv_nsec %= 1000000000;
+}
+
+/* Less than a millisecond is neither rounded down, which would spin, nor
+   early. */
+TEST_ONCE(short_limits)
+{
+	static const int64_t limits[] = { 1, 1000, 500000, 999999, 1000001 };
+	struct timespec now;
+	struct iv_timer t;
+	int i;
+
+	choose("ppoll");
+	iv_init();
+	for (i = 0; i < 5; i++) {
+		iv_invalidate_now();
+		set_timer(&t, limits[i]);
+		iv_timer_register(&t);
+		lab_reset();
+		iv_main();
+		CHECK_INT(lab_waits(), <=, 3);
+		CHECK_SYS(clock_gettime(CLOCK_MONOTONIC, &now));
+		CHECK(now.tv_sec > t.expires.tv_sec ||
+		      (now.tv_sec == t.expires.tv_sec &&
+		       now.tv_nsec >= t.expires.tv_nsec));
+	}
+	iv_deinit();
+}
+
+#if defined(HAVE_PPOLL) && defined(SYS_ppoll) && defined(SYS_poll)
+static void check_denied(int err)
+{
+	setenv("IV_EXCLUDE_POLL_METHOD", "epoll-timerfd epoll", 1);
+	deny_syscall(SYS_ppoll, err);
+	iv_init();
+	CHECK_STR(iv_poll_method_name(), "poll");
+	loop_works();
+	iv_deinit();
+}
+
+TEST_ONCE(ppoll_denied_with_enosys)
+{
+	check_denied(ENOSYS);
+}
+
+TEST_ONCE(ppoll_denied_with_eperm)
+{
+	check_denied(EPERM);
+}
+
+TEST_ONCE(ppoll_denied_with_einval)
+{
+	check_denied(EINVAL);
+}
+#endif
+
+#if defined(SYS_epoll_create1)
+static void check_no_epoll(int err)
+{
+	choose("ppoll");
+	unsetenv("IV_SELECT_POLL_METHOD");
+	deny_syscall(SYS_epoll_create1, err);
+	iv_init();
+	CHECK_STR(iv_poll_method_name(), "ppoll");
+	loop_works();
+	iv_deinit();
+}
+
+TEST_ONCE(epoll_denied_with_enosys)
+{
+	check_no_epoll(ENOSYS);
+}
+
+TEST_ONCE(epoll_denied_with_eperm)
+{
+	check_no_epoll(EPERM);
+}
+
+TEST_ONCE(epoll_denied_with_einval)
+{
+	check_no_epoll(EINVAL);
+}
+#endif
