@@ -8,11 +8,12 @@
  * post, during a system call.
  *
  * A worker with nothing to do waits in its own loop, on the list `idle'.
- * Whoever takes one off that list owes it a post of `kick', and says so in
- * `kicking' until it has been made.  A new item calls one idle worker, unless
- * one that was called has not arrived yet: that one will call the next when
- * it finds more than it can do.  So a burst of items wakes as many workers as
- * it can keep busy, and costs the owner one system call.
+ * Whoever takes one off that list owes it a post of `kick', and is counted in
+ * `kicking' until it is out of that call; by then the worker may be idle
+ * again.  A new item calls one idle worker, unless one that was called has
+ * not arrived yet: that one will call the next when it finds more than it can
+ * do.  So a burst of items wakes as many workers as it can keep busy, and
+ * costs the owner one system call.
  *
  * Lifetime: the owner destroys the pool when it has been put, no worker is
  * left and both queues are empty.  If the owner's loop goes first, the pool
@@ -76,6 +77,7 @@ struct pool {
 	struct iv_list_head	all;
 	struct worker	*called;	/* and not arrived yet */
 	int	workers;	/* length of `all' */
+	int	starting;	/* of these, how many have not arrived yet */
 	bool	wanted;		/* the queue may need the owner */
 	bool	failed;		/* a worker could not get ready */
 	bool	put;
@@ -86,7 +88,8 @@ struct worker {
 	struct pool	*pool;
 	struct iv_list_head	all;	/* in pool->all */
 	struct iv_list_head	idle;	/* in pool->idle, or empty */
-	int	kicking;	/* atomic: somebody is posting kick */
+	bool	arrived;	/* under lock: has looked for work */
+	int	kicking;	/* atomic: posts of kick that are owed */
 	int	posting;	/* atomic: it is posting pool->news */
 
 	/* Its own. */
@@ -233,7 +236,7 @@ static struct worker *pool_take_idle(struct pool *p)
 	if (iv_list_empty(&p->idle))
 		return NULL;
 	iv_list_del_init(&w->idle);
-	__atomic_store_n(&w->kicking, 1, __ATOMIC_RELAXED);
+	__atomic_add_fetch(&w->kicking, 1, __ATOMIC_RELAXED);
 	return w;
 }
 
@@ -246,12 +249,18 @@ static struct worker *pool_call(struct pool *p)
 	return p->called;
 }
 
-/* True if another worker would be welcome. */
+/* True if one more could be started for what is queued. */
 static bool pool_lacks_worker(const struct pool *p)
 {
 	return p->queue.first != NULL && iv_list_empty(&p->idle) &&
 	       p->workers < __atomic_load_n(&p->max_threads,
 					    __ATOMIC_RELAXED);
+}
+
+/* The same, unless somebody is on the way, who will ask again. */
+static bool pool_wants_worker(const struct pool *p)
+{
+	return p->called == NULL && p->starting == 0 && pool_lacks_worker(p);
 }
 
 /* Pays what a worker taken off the idle list is owed. */
@@ -260,7 +269,7 @@ static void kick(struct worker *w)
 	if (w == NULL)
 		return;
 	iv_event_post(&w->kick);
-	__atomic_store_n(&w->kicking, 0, __ATOMIC_RELEASE);
+	__atomic_sub_fetch(&w->kicking, 1, __ATOMIC_RELEASE);
 }
 
 static void pool_kick_all(struct pool *p)
@@ -331,15 +340,24 @@ static void worker_report(struct worker *w, struct entry *e)
 		post_news(w);
 }
 
+/* Under lock: nobody waits for it any more. */
+static void worker_arrive(struct worker *w)
+{
+	struct pool *p = w->pool;
+
+	if (p->called == w)
+		p->called = NULL;
+	if (!w->arrived)
+		p->starting--;
+	w->arrived = true;
+}
+
 /* Under lock.  NULL: nothing to do; the worker has parked or is to end. */
 static struct entry *worker_take(struct worker *w)
 {
 	struct pool *p = w->pool;
-	struct entry *e;
+	struct entry *e = queue_take(&p->queue);
 
-	if (p->called == w)
-		p->called = NULL;
-	e = queue_take(&p->queue);
 	if (e != NULL)
 		return e;
 	if (p->put || p->orphaned)
@@ -359,8 +377,11 @@ static struct entry *worker_next(struct worker *w, struct entry *done)
 
 	pool_lock(p);
 	post = done != NULL && report(w, done);
+	worker_arrive(w);
 	e = worker_take(w);
 	other = pool_call(p);
+	if (done == NULL && pool_wants_worker(p))
+		post = report(w, NULL);
 	pool_unlock(p);
 	if (post)
 		post_news(w);
@@ -440,8 +461,7 @@ static void worker_leave(struct worker *w, bool failed)
 	struct pool *p = w->pool;
 
 	pool_lock(p);
-	if (p->called == w)
-		p->called = NULL;
+	worker_arrive(w);
 	iv_list_del(&w->all);
 	p->workers--;
 	p->failed |= failed;
@@ -536,6 +556,7 @@ static struct worker *worker_new(struct pool *p)
 	pool_lock(p);
 	iv_list_add(&w->all, &p->all);
 	p->workers++;
+	p->starting++;
 	pool_unlock(p);
 	return w;
 }
@@ -545,6 +566,7 @@ static void worker_free(struct worker *w)
 	struct pool *p = w->pool;
 
 	pool_lock(p);
+	worker_arrive(w);
 	iv_list_del(&w->all);
 	p->workers--;
 	pool_unlock(p);
@@ -603,7 +625,7 @@ static void pool_tend(struct pool *p)
 
 	pool_lock(p);
 	w = pool_call(p);
-	lacking = p->wanted && w == NULL && pool_lacks_worker(p);
+	lacking = p->wanted && pool_wants_worker(p);
 	p->wanted = false;
 	gone = p->put && p->busy == 0 && p->workers == 0 &&
 	       p->queue.first == NULL && p->done.first == NULL;
