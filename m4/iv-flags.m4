@@ -31,10 +31,10 @@ AS_IF([test "x$enable_debug,$enable_sanitizers,$enable_coverage" != xno,no,no],
 	[: ${CFLAGS=}])
 ])
 
-# IV_CFLAG(FLAGS), IV_LDFLAG(FLAGS)
-# For each of the FLAGS: appended if compiler and linker take it silently.
-AC_DEFUN([IV_CFLAG], [
-for iv_flag in $1; do
+# IV_CFLAGS(VARIABLE, FLAGS), IV_LDFLAGS(VARIABLE, FLAGS)
+# Each of the FLAGS that compiler and linker take silently goes to VARIABLE.
+AC_DEFUN([IV_CFLAGS], [
+for iv_flag in $2; do
 	AS_VAR_PUSHDEF([iv_cv], [iv_cv_cflag_$iv_flag])
 	AC_CACHE_CHECK([whether $CC takes $iv_flag], [iv_cv],
 		[iv_save_CFLAGS=$CFLAGS
@@ -43,12 +43,12 @@ for iv_flag in $1; do
 			[AS_VAR_SET([iv_cv], [yes])],
 			[AS_VAR_SET([iv_cv], [no])])
 		CFLAGS=$iv_save_CFLAGS])
-	AS_VAR_IF([iv_cv], [yes], [AM_CFLAGS="$AM_CFLAGS $iv_flag"])
+	AS_VAR_IF([iv_cv], [yes], [$1="$$1 $iv_flag"])
 	AS_VAR_POPDEF([iv_cv])
 done
 ])
-AC_DEFUN([IV_LDFLAG], [
-for iv_flag in $1; do
+AC_DEFUN([IV_LDFLAGS], [
+for iv_flag in $2; do
 	AS_VAR_PUSHDEF([iv_cv], [iv_cv_ldflag_$iv_flag])
 	AC_CACHE_CHECK([whether the linker takes $iv_flag], [iv_cv],
 		[iv_save_CFLAGS=$CFLAGS
@@ -60,7 +60,7 @@ for iv_flag in $1; do
 			[AS_VAR_SET([iv_cv], [no])])
 		CFLAGS=$iv_save_CFLAGS
 		LDFLAGS=$iv_save_LDFLAGS])
-	AS_VAR_IF([iv_cv], [yes], [LIB_LDFLAGS="$LIB_LDFLAGS $iv_flag"])
+	AS_VAR_IF([iv_cv], [yes], [$1="$$1 $iv_flag"])
 	AS_VAR_POPDEF([iv_cv])
 done
 ])
@@ -105,14 +105,15 @@ AM_CONDITIONAL([VERSION_SCRIPT], [test $enable_symbol_versioning = yes])
 AC_DEFUN([IV_FLAGS], [
 AM_CFLAGS=
 AM_LDFLAGS=
+LIB_CFLAGS=
 LIB_LDFLAGS=
-IV_CFLAG([-std=gnu11 -fvisibility=hidden])
-IV_CFLAG([-Wall -Wextra -Wbad-function-cast -Wcast-align -Wdate-time \
-	-Wduplicated-cond -Wformat=2 -Wimplicit-fallthrough \
+IV_CFLAGS([LIB_CFLAGS], [-fvisibility=hidden])
+IV_CFLAGS([AM_CFLAGS], [-std=gnu11])
+IV_CFLAGS([AM_CFLAGS], [-Wall -Wextra -Wbad-function-cast -Wcast-align \
+	-Wdate-time -Wduplicated-cond -Wformat=2 -Wimplicit-fallthrough \
 	-Wlogical-op -Wmissing-declarations -Wmissing-prototypes \
-	-Wnested-externs -Wold-style-definition \
-	-Wpointer-arith -Wrestrict -Wshadow \
-	-Wstrict-prototypes -Wtrampolines -Wvla])
+	-Wnested-externs -Wold-style-definition -Wpointer-arith -Wrestrict \
+	-Wshadow -Wstrict-prototypes -Wtrampolines -Wvla])
 AS_IF([test "x$enable_werror" = xyes], [AM_CFLAGS="$AM_CFLAGS -Werror"])
 AS_IF([test "x$enable_debug" = xyes],
 	[AM_CPPFLAGS="-DIVI_DEBUG"
@@ -121,19 +122,22 @@ AS_IF([test "x$enable_sanitizers" != xno],
 	[IV_REQUIRE_FLAGS([sanitizers=$enable_sanitizers],
 		[-fsanitize=$enable_sanitizers])
 	AS_IF([test "x$enable_debug" != xyes], [AM_CFLAGS="$AM_CFLAGS -O1 -g"])
-	IV_CFLAG([-fno-omit-frame-pointer -fno-sanitize-recover=all])])
+	IV_CFLAGS([AM_CFLAGS],
+		[-fno-omit-frame-pointer -fno-sanitize-recover=all])])
 AS_IF([test "x$enable_coverage" = xyes],
 	[IV_REQUIRE_FLAGS([coverage], [--coverage])
 	AM_CFLAGS="$AM_CFLAGS -O0 -g"
-	IV_CFLAG([-fprofile-update=atomic])])
+	IV_CFLAGS([AM_CFLAGS], [-fprofile-update=atomic])])
 
 IV_VERSION_SCRIPT
-IV_LDFLAG([-Wl,-Bsymbolic-functions -Wl,-z,nodelete \
+IV_LDFLAGS([LIB_LDFLAGS], [-Wl,-Bsymbolic-functions -Wl,-z,nodelete \
 	-Wl,--no-undefined-version])
-AS_IF([test "x$enable_sanitizers" = xno], [IV_LDFLAG([-Wl,-z,defs])])
+AS_IF([test "x$enable_sanitizers" = xno],
+	[IV_LDFLAGS([LIB_LDFLAGS], [-Wl,-z,defs])])
 AC_SUBST([AM_CPPFLAGS])
 AC_SUBST([AM_CFLAGS])
 AC_SUBST([AM_LDFLAGS])
+AC_SUBST([LIB_CFLAGS])
 AC_SUBST([LIB_LDFLAGS])
 ])
 
