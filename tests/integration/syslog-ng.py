@@ -372,6 +372,7 @@ def main():
     p.add_argument("--seconds", type=int, default=2)
     p.add_argument("--reference", action="store_true")
     args = p.parse_args()
+    os.environ["PATH"] = os.environ.get("PATH", "/usr/bin:/bin") + ":/usr/sbin"
 
     for tool in ("syslog-ng", "loggen"):
         if not shutil.which(tool):
