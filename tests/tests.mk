@@ -9,10 +9,7 @@
 TESTS_C = \
 	tests/base/avl.t \
 	tests/base/list.t \
-	tests/meta/layout.t \
-	tests/mod/sigaction.t \
-	tests/mod/signal.t \
-	tests/mod/wait.t
+	tests/meta/layout.t
 
 TESTS_C += \
 	tests/mod/event_raw.t \
@@ -99,6 +96,22 @@ tests_poll_poll_t_SOURCES = tests/poll/poll.c $(LAB)
 tests_poll_ppoll_t_SOURCES = tests/poll/ppoll.c $(LAB)
 
 LAB = tests/poll/lab.c tests/poll/lab.h
+
+# ---- Signals and children
+TESTS_C += \
+	tests/mod/child_inside.t \
+	tests/mod/popen.t \
+	tests/mod/sigaction.t \
+	tests/mod/signal.t \
+	tests/mod/wait.t \
+	tests/sys/child.t \
+	tests/sys/sig.t
+tests_mod_child_inside_t_SOURCES = tests/mod/child_inside.c $(SPY)
+tests_mod_child_inside_t_LDADD = $(INSIDE)
+tests_mod_child_inside_t_LDFLAGS = $(SPY_WRAPS) \
+	-Wl,--wrap=fork,--wrap=kill,--wrap=wait4,--wrap=waitpid
+tests_sys_child_t_LDADD = $(INSIDE)
+tests_sys_sig_t_LDADD = $(INSIDE)
 
 # ---- Threads and work
 TESTS_C += \

@@ -1,0 +1,371 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * child_inside.c - iv_signal, iv_wait and iv_popen when the system refuses
+ * things, what they ask of it, and the schedule of iv_popen's signals.
+ */
+#include "config.h"
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <iv_popen.h>
+#include <iv_signal.h>
+#include <iv_wait.h>
+#include "harness/spy.h"
+#include "harness/test.h"
+
+#define SEC	INT64_C(1000000000)
+
+/* ---- Calls of the system -------------------------------------------------------- */
+
+static int fork_error;
+static unsigned waits;
+
+pid_t __real_fork(void);
+pid_t __wrap_fork(void);
+pid_t __real_wait4(pid_t pid, int *status, int options, struct rusage *usage);
+pid_t __wrap_wait4(pid_t pid, int *status, int options, struct rusage *usage);
+pid_t __real_waitpid(pid_t pid, int *status, int options);
+pid_t __wrap_waitpid(pid_t pid, int *status, int options);
+int __real_kill(pid_t pid, int sig);
+int __wrap_kill(pid_t pid, int sig);
+
+static pid_t last_child;
+
+pid_t __wrap_fork(void)
+{
+	if (fork_error == 0)
+		return last_child = __real_fork();
+	errno = fork_error;
+	return -1;
+}
+
+pid_t __wrap_wait4(pid_t pid, int *status, int options, struct rusage *usage)
+{
+	CHECK_INT(pid, >, 0);
+	waits++;
+	return __real_wait4(pid, status, options, usage);
+}
+
+pid_t __wrap_waitpid(pid_t pid, int *status, int options)
+{
+	waits++;
+	return __real_waitpid(pid, status, options);
+}
+
+/* Signals to `watched' are noted, with the time, and answered with
+   kill_error; the last one is sent, and has its effect at once. */
+static pid_t watched;
+static int sent[64];
+static int64_t sent_at[64];
+static unsigned sent_count, sent_max;
+static int kill_error;
+
+int __wrap_kill(pid_t pid, int sig)
+{
+	siginfo_t info;
+
+	if (pid != watched)
+		return __real_kill(pid, sig);
+	CHECK_INT(sent_count, <, sent_max);
+	sent[sent_count] = sig;
+	sent_at[sent_count++] = spy_clock();
+	if (sent_count == sent_max) {
+		CHECK_SYS(__real_kill(pid, sig));
+		CHECK_SYS(waitid(P_PID, (id_t)pid, &info, WEXITED | WNOWAIT));
+		return 0;
+	}
+	errno = kill_error;
+	return kill_error == 0 ? 0 : -1;
+}
+
+static void expect_no_children(void)
+{
+	CHECK_ERRNO(__real_waitpid(-1, NULL, WNOHANG), ECHILD);
+}
+
+/* ---- Refusals --------------------------------------------------------------------- */
+
+/* Each tries once: 0, or -1 with errno.  What was started is finished. */
+
+static int try_signal(void)
+{
+	struct iv_signal sig = { .signum = SIGUSR1, .handler = quit_handler };
+
+	if (iv_signal_register(&sig) < 0)
+		return -1;
+	raise(SIGUSR1);
+	iv_main();
+	iv_signal_unregister(&sig);
+	return 0;
+}
+
+static void ended(void *w, int status, const struct rusage *usage)
+{
+	(void)usage;
+	CHECK(WIFEXITED(status));
+	CHECK_INT(WEXITSTATUS(status), ==, 0);
+	iv_wait_interest_unregister(w);
+}
+
+static void exit_0(void *unused)
+{
+	(void)unused;
+	_exit(0);
+}
+
+static int try_spawn(void)
+{
+	struct iv_wait_interest w = { .cookie = &w, .handler = ended };
+
+	if (iv_wait_interest_register_spawn(&w, exit_0, NULL) < 0)
+		return -1;
+	iv_main();
+	return 0;
+}
+
+static int try_popen(void)
+{
+	char file[] = "true", type[] = "r", *argv[] = { file, NULL };
+	struct iv_popen_request req = { file, argv, type, &req };
+	int fd = iv_popen_request_submit(&req);
+
+	if (fd < 0) {
+		int err = errno;
+
+		CHECK_PTR(req.child, ==, NULL);
+		errno = err;
+		return -1;
+	}
+	close(fd);
+	iv_main();
+	CHECK_PTR(req.child, ==, NULL);
+	return 0;
+}
+
+static const struct refusal {
+	enum spy_call call;
+	int err;
+} refusals[] = {
+	{ SPY_MALLOC, ENOMEM },
+	{ SPY_EVENTFD, EMFILE },
+	{ SPY_EVENTFD, ENOMEM },
+	{ SPY_EPOLL_CTL, ENOMEM },
+	{ SPY_EPOLL_CTL, ENOSPC },
+	{ SPY_PIPE2, EMFILE },
+	{ SPY_PIPE2, ENFILE },
+};
+
+/*
+ * The first, second, ... call fails, once or from then on.  Either it is told
+ * and nothing is left of the attempt, or there was a way around it.
+ */
+static void refuse(int (*attempt)(void), const struct refusal *r,
+		   unsigned nth, unsigned times, unsigned *told)
+{
+	int ret;
+
+	iv_init();
+	spy_fail(r->call, nth, times, r->err);
+	ret = attempt();
+	if (ret < 0)
+		CHECK_INT(errno, ==, r->err);
+	if (ret < 0)
+		(*told)++;
+	spy_heal();
+	expect_no_children();
+	iv_main();
+	CHECK_INT(attempt(), ==, 0);
+	iv_deinit();
+}
+
+static void refuse_all(int (*attempt)(void), unsigned times)
+{
+	unsigned i, nth, told = 0;
+	long blocks = spy_blocks();
+
+	time_limit(60);
+	for (i = 0; i < sizeof(refusals) / sizeof(refusals[0]); i++) {
+		for (nth = 1; nth < 20; nth++) {
+			refuse(attempt, &refusals[i], nth, times, &told);
+			if (spy_failed() == 0)
+				break;
+		}
+		CHECK_INT(nth, <, 20);
+	}
+	CHECK_INT(told, >, 0);
+	CHECK_INT(spy_blocks(), ==, blocks);
+}
+
+TEST(signal_refused_once)
+{
+	refuse_all(try_signal, 1);
+}
+
+TEST(spawn_refused_once)
+{
+	refuse_all(try_spawn, 1);
+}
+
+TEST(popen_refused_once)
+{
+	refuse_all(try_popen, 1);
+}
+
+TEST(signal_refused_for_good)
+{
+	refuse_all(try_signal, ~0U);
+}
+
+TEST(spawn_refused_for_good)
+{
+	refuse_all(try_spawn, ~0U);
+}
+
+TEST(popen_refused_for_good)
+{
+	refuse_all(try_popen, ~0U);
+}
+
+TEST_ONCE(fork_refused)
+{
+	long blocks = spy_blocks();
+
+	iv_init();
+	fork_error = EAGAIN;
+	CHECK_ERRNO(try_spawn(), EAGAIN);
+	CHECK_ERRNO(try_popen(), EAGAIN);
+	fork_error = ENOMEM;
+	CHECK_ERRNO(try_spawn(), ENOMEM);
+	CHECK_ERRNO(try_popen(), ENOMEM);
+	expect_no_children();
+	iv_main();
+	fork_error = 0;
+	CHECK_INT(try_spawn(), ==, 0);
+	CHECK_INT(try_popen(), ==, 0);
+	iv_deinit();
+	CHECK_INT(spy_blocks(), ==, blocks);
+}
+
+FATAL_TEST_ONCE(register_out_of_memory,
+		"iv_wait_interest_register: pid 1: ENOMEM")
+{
+	struct iv_wait_interest w = { .pid = 1, .handler = ended };
+
+	iv_init();
+	spy_fail(SPY_MALLOC, 1, 1, ENOMEM);
+	iv_wait_interest_register(&w);
+}
+
+/* ---- Work per child ----------------------------------------------------------------- */
+
+#ifdef HAVE_PIDFD
+#define CHILDREN	400
+
+static struct iv_wait_interest many[CHILDREN];
+static unsigned many_ended;
+
+static void one_of_many(void *w, int status, const struct rusage *usage)
+{
+	(void)status;
+	(void)usage;
+	many_ended++;
+	iv_wait_interest_unregister(w);
+	iv_quit();
+}
+
+static void wait_for_eof(void *_fds)
+{
+	int *fds = _fds;
+	char c;
+
+	close(fds[1]);
+	while (read(fds[0], &c, 1) > 0)
+		;
+	_exit(0);
+}
+
+/* One child ends at a time, among many. */
+TEST(an_exit_costs_a_constant_number_of_waits)
+{
+	int fds[2];
+	int i;
+
+	time_limit(60);
+	make_pipe(fds);
+	iv_init();
+	for (i = 0; i < CHILDREN; i++) {
+		many[i].cookie = &many[i];
+		many[i].handler = one_of_many;
+		CHECK_INT(iv_wait_interest_register_spawn(&many[i],
+							  wait_for_eof, fds),
+			  ==, 0);
+	}
+	waits = 0;
+	for (i = 0; i < CHILDREN; i++) {
+		CHECK_INT(iv_wait_interest_kill(&many[i], SIGKILL), ==, 0);
+		iv_main();
+	}
+	CHECK_INT(many_ended, ==, CHILDREN);
+	CHECK_INT(waits, >=, CHILDREN);
+	CHECK_INT(waits, <=, 2 * CHILDREN);
+	close_pair(fds);
+	iv_deinit();
+}
+#endif
+
+/* ---- The schedule of signals --------------------------------------------------------- */
+
+static int64_t now_ns(void)
+{
+	return iv_now.tv_sec * SEC + iv_now.tv_nsec;
+}
+
+/* A program that SIGTERM cannot impress, until SIGNALS have been sent. */
+static void check_schedule(unsigned signals, int error)
+{
+	char file[] = "cat", type[] = "w", *argv[] = { file, NULL };
+	struct iv_popen_request req = { file, argv, type, NULL };
+	int64_t start;
+	unsigned i;
+	int fd;
+
+	iv_init();
+	fd = (int)CHECK_SYS(iv_popen_request_submit(&req));
+	watched = last_child;
+	sent_max = signals;
+	kill_error = error;
+	start = now_ns();
+	spy_clock_take(start);
+	iv_popen_request_close(&req);
+	CHECK_INT(sent_count, ==, 0);
+	iv_main();
+	CHECK_INT(sent_count, ==, signals);
+	for (i = 0; i < signals; i++) {
+		CHECK_INT(sent[i], ==, i < 5 ? SIGTERM : SIGKILL);
+		CHECK_INT(sent_at[i] - start, ==, i * 5 * SEC);
+	}
+	expect_no_children();
+	close(fd);
+	iv_deinit();
+}
+
+TEST(the_first_sigterm_is_enough)
+{
+	check_schedule(1, 0);
+}
+
+TEST(the_fifth_sigterm_is_enough)
+{
+	check_schedule(5, 0);
+}
+
+TEST(five_times_sigterm_then_sigkill)
+{
+	check_schedule(9, 0);
+}
+
+TEST(signals_that_are_refused_change_nothing)
+{
+	check_schedule(9, EPERM);
+}

@@ -1,0 +1,166 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * sig.c - signals, and what survives a fork.
+ */
+#include "config.h"
+#include <signal.h>
+#include "sys/sig.h"
+#include "sys/sys.h"
+#include "harness/test.h"
+
+/* ---- The lock --------------------------------------------------------------------- */
+
+#define THREADS	4
+#define ROUNDS	20000
+
+static struct ivi_spin lock;
+static unsigned counter;
+
+static void *count(void *unused)
+{
+	int i;
+
+	for (i = 0; i < ROUNDS; i++) {
+		ivi_spin_lock(&lock);
+		counter++;
+		ivi_spin_unlock(&lock);
+	}
+	return unused;
+}
+
+TEST_ONCE(one_thread_at_a_time)
+{
+	pthread_t tid[THREADS];
+	int i;
+
+	for (i = 0; i < THREADS; i++)
+		CHECK_INT(pthread_create(&tid[i], NULL, count, NULL), ==, 0);
+	for (i = 0; i < THREADS; i++)
+		pthread_join(tid[i], NULL);
+	CHECK_INT(counter, ==, THREADS * ROUNDS);
+}
+
+static void lock_and_unlock(void *unused)
+{
+	(void)unused;
+	ivi_spin_lock(&lock);
+	ivi_spin_unlock(&lock);
+}
+
+/* Not even by the child itself: the parent holds it. */
+TEST_ONCE(free_in_a_child)
+{
+	iv_init();
+	ivi_spin_lock(&lock);
+	reap_child(fork_child(lock_and_unlock, NULL));
+	ivi_spin_unlock(&lock);
+	iv_deinit();
+}
+
+/* ---- Processes ---------------------------------------------------------------------- */
+
+static void is_another(void *p)
+{
+	CHECK(!ivi_process_is(p));
+	ivi_process_set(p);
+	CHECK(ivi_process_is(p));
+}
+
+TEST_ONCE(a_child_is_another_process)
+{
+	struct ivi_process p = { 0, 0 };
+
+	iv_init();
+	CHECK(!ivi_process_is(&p));
+	ivi_process_set(&p);
+	CHECK(ivi_process_is(&p));
+	reap_child(fork_child(is_another, &p));
+	CHECK(ivi_process_is(&p));
+	iv_deinit();
+}
+
+/* The parent waits meanwhile and shares its memory. */
+TEST_ONCE(a_child_of_vfork_is_another_process)
+{
+	static struct ivi_process p;
+	static volatile int same = -1;
+	pid_t pid;
+
+	ivi_process_set(&p);
+	pid = vfork();
+	if (pid == 0) {
+		same = ivi_process_is(&p);
+		_exit(same);
+	}
+	CHECK_SYS(pid);
+	reap_child(pid);
+	CHECK(ivi_process_is(&p));
+}
+
+/* ---- Masks and dispositions ------------------------------------------------------------ */
+
+TEST_ONCE(the_mask_comes_back)
+{
+	sigset_t before, saved, now;
+
+	sigemptyset(&before);
+	sigaddset(&before, SIGUSR1);
+	CHECK_INT(pthread_sigmask(SIG_BLOCK, &before, NULL), ==, 0);
+	ivi_signals_block(&saved);
+	CHECK_INT(pthread_sigmask(SIG_SETMASK, NULL, &now), ==, 0);
+	CHECK_INT(sigismember(&now, SIGTERM), ==, 1);
+	CHECK_INT(sigismember(&now, SIGCHLD), ==, 1);
+	ivi_signals_restore(&saved);
+	CHECK_INT(pthread_sigmask(SIG_SETMASK, NULL, &now), ==, 0);
+	CHECK_INT(sigismember(&now, SIGTERM), ==, 0);
+	CHECK_INT(sigismember(&now, SIGUSR1), ==, 1);
+	CHECK_INT(pthread_sigmask(SIG_UNBLOCK, &before, NULL), ==, 0);
+}
+
+static volatile sig_atomic_t last;
+
+static void handler(int signum)
+{
+	last = signum;
+}
+
+static struct sigaction action_of(int signum)
+{
+	struct sigaction sa;
+
+	CHECK_SYS(sigaction(signum, NULL, &sa));
+	return sa;
+}
+
+TEST_ONCE(install_and_uninstall)
+{
+	struct sigaction old;
+
+	signal(SIGUSR1, SIG_IGN);
+	CHECK_INT(ivi_signal_install(SIGUSR1, handler, &old), ==, 0);
+	CHECK(old.sa_handler == SIG_IGN);
+	raise(SIGUSR1);
+	CHECK_INT(last, ==, SIGUSR1);
+	ivi_signal_uninstall(SIGUSR1, handler, &old);
+	CHECK(action_of(SIGUSR1).sa_handler == SIG_IGN);
+
+	CHECK_INT(ivi_signal_install(SIGUSR1, handler, &old), ==, 0);
+	signal(SIGUSR1, SIG_DFL);
+	ivi_signal_uninstall(SIGUSR1, handler, &old);
+	CHECK(action_of(SIGUSR1).sa_handler == SIG_DFL);
+
+	CHECK_INT(ivi_signal_install(SIGKILL, handler, &old), ==, -EINVAL);
+	CHECK_INT(ivi_signal_install(0, handler, &old), ==, -EINVAL);
+}
+
+TEST_ONCE(reset)
+{
+	struct sigaction old = { .sa_handler = SIG_IGN };
+
+	signal(SIGUSR1, handler);
+	ivi_signal_reset(SIGUSR1, &old);
+	CHECK(action_of(SIGUSR1).sa_handler == SIG_IGN);
+	old.sa_handler = handler;
+	ivi_signal_reset(SIGUSR1, &old);
+	CHECK(action_of(SIGUSR1).sa_handler == SIG_DFL);
+}
