@@ -13,6 +13,9 @@
  * so at least one sees the other.  The poster who clears `asleep' makes the
  * one system call.
  *
+ * What the owner posts itself runs in the task phase, and so does, to keep
+ * the order, whatever is pending together with it.
+ *
  * An owner may take its loop down as soon as it has seen the post, so a
  * poster is counted in `posters' from before the push until it is done with
  * the loop; the owner waits for that number to become 0.
@@ -80,6 +83,7 @@ void ivi_events_init(struct ivi_loop *loop)
 
 	es->generation = ivi_fork_generation();
 	INIT_IV_LIST_HEAD(&es->pending);
+	INIT_IV_LIST_HEAD(&es->batch);
 	IV_FD_INIT(&es->wake_fd);
 	es->wake_fd.cookie = es;
 	es->wake_fd.handler_in = drained;
@@ -123,19 +127,23 @@ static void take_posts(struct ivi_events *es)
 	}
 }
 
+static bool any_pending(const struct ivi_events *es)
+{
+	return !iv_list_empty(&es->pending) || !iv_list_empty(&es->batch);
+}
+
 void ivi_events_run(struct ivi_loop *loop)
 {
 	struct ivi_events *es = &loop->events;
-	struct iv_list_head batch;
+	struct iv_list_head *batch = &es->batch;
 
 	if (__atomic_load_n(&es->posts, __ATOMIC_RELAXED) != NULL)
 		take_posts(es);
-	if (iv_list_empty(&es->pending))
+	if (!any_pending(es) || iv_task_registered(&es->local))
 		return;
-	INIT_IV_LIST_HEAD(&batch);
-	iv_list_splice_tail_init(&es->pending, &batch);
-	while (!iv_list_empty(&batch)) {
-		struct ivi_event *e = iv_container_of(batch.next,
+	iv_list_splice_tail_init(&es->pending, batch);
+	while (!iv_list_empty(batch)) {
+		struct ivi_event *e = iv_container_of(batch->next,
 						      struct ivi_event, node);
 		struct iv_event *ev = ivi_event_pub(e);
 
@@ -152,7 +160,7 @@ bool ivi_events_sleep(struct ivi_loop *loop)
 
 	if (es->registered == 0)
 		return true;
-	if (!iv_list_empty(&es->pending))
+	if (any_pending(es))
 		return false;
 	if (ivi_unlikely(!es->open) && channel_open(loop) < 0) {
 		ivi_nap(RETRY_NS);

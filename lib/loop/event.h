@@ -28,6 +28,7 @@ struct ivi_events {
 
 	/* Written by the owner. */
 	struct iv_list_head	pending;	/* taken off the stack */
+	struct iv_list_head	batch;	/* rest of what is being run */
 	unsigned	registered;
 	unsigned	generation;	/* of forks, that the channel is of */
 	bool	open;		/* the channel exists */
@@ -39,7 +40,7 @@ struct ivi_events {
 void ivi_events_init(struct ivi_loop *loop);
 void ivi_events_fini(struct ivi_loop *loop);
 
-/* Runs what has been posted until now. */
+/* Runs what has been posted until now, unless that is up to the task phase. */
 void ivi_events_run(struct ivi_loop *loop);
 
 /*

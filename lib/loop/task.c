@@ -5,7 +5,8 @@
  * A task knows the number of the round in which it last ran.  One that has
  * not run in the round in progress joins that round when it is registered,
  * any other waits for the next, so a task that registers itself for ever
- * does not keep the loop from its timers and descriptors.
+ * does not keep the loop from its timers and descriptors.  An iv_main() in a
+ * handler takes over the rest of the round, in one of its own.
  */
 #include "loop/loop.h"
 
@@ -14,22 +15,24 @@
 void ivi_tasks_init(struct ivi_loop *loop)
 {
 	INIT_IV_LIST_HEAD(&loop->tasks.queue);
+	INIT_IV_LIST_HEAD(&loop->tasks.round);
 }
 
 bool ivi_tasks_pending(const struct ivi_loop *loop)
 {
-	return !iv_list_empty(&loop->tasks.queue);
+	return !iv_list_empty(&loop->tasks.queue) ||
+	       !iv_list_empty(&loop->tasks.round);
 }
 
 void ivi_task_add(struct ivi_loop *loop, struct iv_task *task)
 {
 	struct ivi_tasks *ts = &loop->tasks;
 	struct ivi_task *t = ivi_task(task);
-	bool this_round = ts->round != NULL && t->epoch != ts->epoch;
+	bool this_round = ts->running && t->epoch != ts->epoch;
 
 	t->owner = loop;
 	t->state = TASK_REGISTERED;
-	iv_list_add_tail(&t->node, this_round ? ts->round : &ts->queue);
+	iv_list_add_tail(&t->node, this_round ? &ts->round : &ts->queue);
 	ivi_hold(loop);
 }
 
@@ -45,16 +48,17 @@ void ivi_task_drop(struct ivi_loop *loop, struct iv_task *task)
 void ivi_tasks_run(struct ivi_loop *loop)
 {
 	struct ivi_tasks *ts = &loop->tasks;
-	struct iv_list_head round, *outer = ts->round;
+	struct iv_list_head *round = &ts->round;
+	bool outer = ts->running;
+	uint32_t epoch = ts->epoch;
 
-	if (iv_list_empty(&ts->queue))
+	if (!ivi_tasks_pending(loop))
 		return;
-	INIT_IV_LIST_HEAD(&round);
-	iv_list_splice_tail_init(&ts->queue, &round);
-	ts->round = &round;
+	iv_list_splice_tail_init(&ts->queue, round);
+	ts->running = true;
 	ts->epoch++;
-	while (!iv_list_empty(&round)) {
-		struct ivi_task *t = iv_container_of(round.next,
+	while (!iv_list_empty(round)) {
+		struct ivi_task *t = iv_container_of(round->next,
 						     struct ivi_task, node);
 		struct iv_task *task = ivi_task_pub(t);
 
@@ -62,7 +66,9 @@ void ivi_tasks_run(struct ivi_loop *loop)
 		ivi_task_drop(loop, task);
 		task->handler(task->cookie);
 	}
-	ts->round = outer;
+	ts->running = outer;
+	if (outer)
+		ts->epoch = epoch;
 }
 
 /* ---- Public --------------------------------------------------------------- */

@@ -15,8 +15,9 @@ struct ivi_loop;
 
 struct ivi_tasks {
 	struct iv_list_head	queue;	/* for the next round */
-	struct iv_list_head	*round;	/* rest of the round in progress */
-	uint32_t	epoch;		/* number of the last round */
+	struct iv_list_head	round;	/* rest of the round in progress */
+	bool	running;		/* a round is in progress */
+	uint32_t	epoch;		/* its number, or that of the last */
 };
 
 struct IVI_ALIAS ivi_task {

@@ -24,10 +24,10 @@ void ivi_timers_run(struct ivi_loop *loop)
 {
 	struct iv_list_head *expired = &loop->timers.expired;
 
-	if (ivi_timers_soonest(loop) == IVI_NEVER)
-		return;
-	ivi_timerq_collect(&loop->timers.q,
-			   ivi_ts_to_ns(ivi_now_get(&loop->now)), expired);
+	if (ivi_timers_soonest(loop) != IVI_NEVER)
+		ivi_timerq_collect(&loop->timers.q,
+				   ivi_ts_to_ns(ivi_now_get(&loop->now)),
+				   expired);
 	while (!iv_list_empty(expired)) {
 		struct ivi_timer *t = iv_container_of(expired->next,
 						      struct ivi_timer, node);
