@@ -579,14 +579,15 @@ TEST(too_few_descriptors_left_for_a_pipe)
 #ifdef SYS_epoll_ctl
 TEST(the_poll_method_refuses_the_descriptor)
 {
-	struct iv_event_raw *ev = prepare(never_handler, NULL);
+	struct iv_event_raw *ev;
 	int before;
 
 	iv_init();
-	before = open_fds();
-	deny_syscall(SYS_epoll_ctl, ENOSPC);
 	if (strncmp(iv_poll_method_name(), "epoll", 5) != 0)
 		SKIP("not epoll");
+	ev = prepare(never_handler, NULL);
+	before = open_fds();
+	deny_syscall(SYS_epoll_ctl, ENOSPC);
 	CHECK_ERRNO(iv_event_raw_register(ev), ENOSPC);
 	CHECK_INT(open_fds(), ==, before);
 	iv_main();

@@ -1338,11 +1338,14 @@ TEST(there_is_nothing_to_read)
 
 FATAL_TEST(reading_fails, "iv_inotify: fd ")
 {
+	static struct iv_inotify_watch *w;
+
 	iv_init();
-	watch(new_instance(), tmpdir(), IN_CREATE, "w");
+	w = watch(new_instance(), tmpdir(), IN_CREATE, "w");
 	create("x");
 	spy_fail(SPY_READ, 1, 1, EIO);
 	turns(4);
+	unwatch(w);
 }
 
 FATAL_TEST(register_without_a_loop, "iv_inotify_register: ")
