@@ -109,7 +109,7 @@ LIB_CFLAGS=
 LIB_LDFLAGS=
 IV_CFLAGS([LIB_CFLAGS], [-fvisibility=hidden])
 IV_CFLAGS([AM_CFLAGS], [-std=gnu11])
-IV_CFLAGS([AM_CFLAGS], [-Wall -Wextra -Wbad-function-cast -Wcast-align \
+IV_CFLAGS([AM_CFLAGS], [-Wall -Wextra -Wcast-align \
 	-Wdate-time -Wduplicated-cond -Wformat=2 -Wimplicit-fallthrough \
 	-Wlogical-op -Wmissing-declarations -Wmissing-prototypes \
 	-Wnested-externs -Wold-style-definition -Wpointer-arith -Wrestrict \
