@@ -6,11 +6,15 @@ EXAMPLES = \
 	examples/echo_load \
 	examples/echo_server \
 	examples/hash_files \
+	examples/reload \
+	examples/run_jobs \
 	examples/tcp_relay
 
 examples_echo_load_LDADD = lib/libivykis.la
 examples_echo_server_LDADD = lib/libivykis.la
 examples_hash_files_LDADD = lib/libivykis.la
+examples_reload_LDADD = lib/libivykis.la
+examples_run_jobs_LDADD = lib/libivykis.la
 examples_tcp_relay_LDADD = lib/libivykis.la
 
 if USE_INOTIFY
