@@ -213,6 +213,7 @@ EPOLL_TEST(one_call_per_turn)
 	struct iv_fd fd;
 
 	iv_init();
+	sleep_once();
 	make_pipe(ring);
 	IV_FD_INIT(&fd);
 	fd.fd = ring[0];
@@ -238,6 +239,7 @@ EPOLL_TEST(errno_of_before_is_not_looked_at)
 	int i;
 
 	iv_init();
+	sleep_once();
 	make_pipe(ring);
 	IV_FD_INIT(&fd);
 	fd.fd = ring[0];

@@ -39,6 +39,7 @@ static void prepare(void)
 {
 	choose("epoll-timerfd");
 	iv_init();
+	sleep_once();
 	make_pipe(ring_fds);
 	IV_FD_INIT(&ring);
 	ring.fd = ring_fds[0];

@@ -286,6 +286,19 @@ void turns(unsigned n)
 	iv_main();
 }
 
+void sleep_once(void)
+{
+	unsigned before = lab_limited_waits();
+	struct iv_timer t;
+
+	while (lab_limited_waits() == before) {
+		iv_invalidate_now();
+		timer_after(&t, 2, quit_handler, NULL);
+		iv_timer_register(&t);
+		iv_main();
+	}
+}
+
 /* ---- Methods -------------------------------------------------------------- */
 
 int on_epoll(void)

@@ -82,6 +82,9 @@ const char *watch_seen(struct watch *w, unsigned times);
 /* Runs N turns of the loop, none of which sleeps. */
 void turns(unsigned n);
 
+/* Makes the loop sleep once, so that it has found out by which call. */
+void sleep_once(void);
+
 /* ---- Methods -------------------------------------------------------------- */
 
 /* 1 if the loop's method is epoll or epoll-timerfd. */
