@@ -5,7 +5,7 @@
 #
 # System calls that the library makes for each cycle of suspend_work_resume,
 # by strace: what two runs of different length differ by, less the program's
-# own two.  The median of five pairs of runs.
+# own one.  The median of five pairs of runs.
 set -eu
 
 program=$1
@@ -24,7 +24,7 @@ while [ $# -gt 1 ]; do
 	for i in 1 2 3 4 5; do
 		short=$(calls 1000 "$1" "$2")
 		long=$(calls 5000 "$1" "$2")
-		awk "BEGIN { print ($long - $short) / 4000 - 2 }"
+		awk "BEGIN { print ($long - $short) / 4000 - 1 }"
 	done | sort -n | awk -v what="$1 sources, $2 workers" '
 		{ n[NR] = $1 }
 		END { printf "%s: %.2f calls a cycle (%.2f to %.2f)\n",
