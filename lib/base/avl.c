@@ -19,7 +19,7 @@ static void measure(struct iv_avl_node *an)
 	int l = height(an->left);
 	int r = height(an->right);
 
-	an->height = 1 + (l > r ? l : r);
+	an->height = (uint8_t)(1 + (l > r ? l : r));
 }
 
 static void set_left(struct iv_avl_node *an, struct iv_avl_node *child)
