@@ -97,6 +97,7 @@ void ivi_events_fini(struct ivi_loop *loop)
 	struct ivi_events *es = &loop->events;
 	unsigned n = 0;
 
+	ivi_events_check_fork(loop);
 	while (__atomic_load_n(&es->posters, __ATOMIC_ACQUIRE) != 0)
 		ivi_relax(n++);
 	channel_close(loop);
