@@ -1,0 +1,571 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * fork.c - tests of loops in a process that forks.  The child may start a
+ * loop of its own or go on with the one it has inherited; neither may be
+ * noticed in the parent, whose kernel objects the child has inherited, too.
+ */
+#include <sched.h>
+#include <semaphore.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <sys/wait.h>
+#include <iv_event.h>
+#include "harness/test.h"
+
+/* ---- A loop with one object of each kind ------------------------------------ */
+
+static struct iv_timer timer;
+static struct iv_task task;
+static struct iv_event event;
+static struct iv_fd fd;
+static int fds[2];
+static unsigned seen;
+
+enum { TIMER = 1, TASK = 2, EVENT = 4, FD = 8, ALL = 15 };
+
+static void got(unsigned what)
+{
+	CHECK_INT(seen & what, ==, 0);
+	seen |= what;
+	if (seen == ALL)
+		iv_quit();
+}
+
+static void got_timer(void *unused)
+{
+	(void)unused;
+	got(TIMER);
+}
+
+static void got_task(void *unused)
+{
+	(void)unused;
+	got(TASK);
+}
+
+static void got_event(void *unused)
+{
+	(void)unused;
+	got(EVENT);
+}
+
+static void got_fd(void *unused)
+{
+	char c;
+
+	(void)unused;
+	CHECK_INT(read(fds[0], &c, 1), ==, 1);
+	got(FD);
+}
+
+static void register_all(void)
+{
+	make_socketpair(fds);
+	IV_FD_INIT(&fd);
+	fd.fd = fds[0];
+	fd.handler_in = got_fd;
+	iv_fd_register(&fd);
+	IV_EVENT_INIT(&event);
+	event.handler = got_event;
+	CHECK_INT(iv_event_register(&event), ==, 0);
+	IV_TASK_INIT(&task);
+	task.handler = got_task;
+	IV_TIMER_INIT(&timer);
+}
+
+static void unregister_all(void)
+{
+	iv_fd_unregister(&fd);
+	iv_event_unregister(&event);
+	close_pair(fds);
+}
+
+static sem_t post_now;
+
+static void *post_from_a_thread(void *unused)
+{
+	while (sem_wait(&post_now) < 0)
+		;
+	iv_event_post(&event);
+	return unused;
+}
+
+static void let_post(void *unused)
+{
+	(void)unused;
+	CHECK_SYS(sem_post(&post_now));
+	got(TIMER);
+}
+
+/* Everything still works: the post comes while the loop sleeps, or is about
+   to. */
+static void exercise(void)
+{
+	pthread_t tid;
+
+	seen = 0;
+	sem_init(&post_now, 0, 0);
+	CHECK_INT(pthread_create(&tid, NULL, post_from_a_thread, NULL), ==, 0);
+	iv_invalidate_now();
+	timer_after(&timer, 2, let_post, NULL);
+	iv_timer_register(&timer);
+	iv_task_register(&task);
+	poke(fds[1]);
+	iv_main();
+	CHECK_INT(pthread_join(tid, NULL), ==, 0);
+	sem_destroy(&post_now);
+	CHECK_INT(seen, ==, ALL);
+}
+
+/* The same, without a thread. */
+static void exercise_alone(void)
+{
+	seen = 0;
+	iv_invalidate_now();
+	timer_after(&timer, 1, got_timer, NULL);
+	iv_timer_register(&timer);
+	iv_task_register(&task);
+	iv_event_post(&event);
+	poke(fds[1]);
+	iv_main();
+	CHECK_INT(seen, ==, ALL);
+}
+
+static void begin(void)
+{
+	iv_init();
+	register_all();
+	exercise_alone();
+}
+
+static void end(void)
+{
+	exercise();
+	unregister_all();
+	iv_deinit();
+}
+
+static void in_child(void (*fn)(void *))
+{
+	reap_child(fork_child(fn, NULL));
+}
+
+/* ---- What the child does ------------------------------------------------------- */
+
+static void nothing(void *unused)
+{
+	(void)unused;
+}
+
+TEST(the_child_does_nothing)
+{
+	begin();
+	in_child(nothing);
+	exercise_alone();
+	in_child(nothing);
+	end();
+}
+
+static void fresh_loop(void *unused)
+{
+	(void)unused;
+	CHECK_INT(iv_inited(), ==, 1);
+	iv_init();
+	CHECK_INT(iv_inited(), ==, 1);
+	close_pair(fds);
+	register_all();
+	exercise();
+	unregister_all();
+	iv_deinit();
+	CHECK_INT(iv_inited(), ==, 0);
+}
+
+TEST(the_child_starts_a_fresh_loop)
+{
+	begin();
+	in_child(fresh_loop);
+	exercise_alone();
+	in_child(fresh_loop);
+	end();
+}
+
+/* On its own descriptors: those it has inherited are shared. */
+static void go_on(void *unused)
+{
+	(void)unused;
+	iv_fd_unregister(&fd);
+	close_pair(fds);
+	make_socketpair(fds);
+	fd.fd = fds[0];
+	iv_fd_register(&fd);
+	exercise();
+	exercise_alone();
+	unregister_all();
+	iv_deinit();
+}
+
+TEST(the_child_goes_on_with_the_inherited_loop)
+{
+	begin();
+	in_child(go_on);
+	exercise_alone();
+	in_child(go_on);
+	end();
+}
+
+static void go_on_with_everything(void *unused)
+{
+	(void)unused;
+	exercise();
+	unregister_all();
+	iv_deinit();
+}
+
+/* The parent waits meanwhile, so they do not compete for the pipe's bytes. */
+TEST(the_child_goes_on_with_the_inherited_descriptor)
+{
+	begin();
+	in_child(go_on_with_everything);
+	exercise_alone();
+	in_child(go_on_with_everything);
+	end();
+}
+
+static void take_down(void *unused)
+{
+	(void)unused;
+	unregister_all();
+	iv_deinit();
+	CHECK_INT(iv_inited(), ==, 0);
+}
+
+TEST(the_child_takes_everything_down)
+{
+	begin();
+	in_child(take_down);
+	exercise_alone();
+	in_child(take_down);
+	end();
+}
+
+static void only_deinit(void *unused)
+{
+	(void)unused;
+	iv_deinit();
+}
+
+TEST(the_child_just_calls_iv_deinit)
+{
+	begin();
+	in_child(only_deinit);
+	end();
+}
+
+/* What the child posts to the inherited event stays in the child. */
+static void post_here(void *unused)
+{
+	(void)unused;
+	iv_event_post(&event);
+	seen = 0;
+	event.handler = quit_handler;
+	iv_main();
+}
+
+TEST(a_post_in_the_child_is_the_childs)
+{
+	begin();
+	in_child(post_here);
+	event.handler = never_handler;
+	quit_after_turns(5);
+	iv_main();
+	event.handler = got_event;
+	end();
+}
+
+/* The wake-up channel, if it were shared, could swallow this. */
+static void sleep_with_the_inherited_event(void *unused)
+{
+	(void)unused;
+	iv_fd_unregister(&fd);
+	timer_after(&timer, 20, quit_handler, NULL);
+	iv_timer_register(&timer);
+	iv_main();
+}
+
+TEST(the_child_sleeps_while_the_parent_is_posted_to)
+{
+	pid_t pid;
+
+	begin();
+	pid = fork_child(sleep_with_the_inherited_event, NULL);
+	exercise();
+	exercise();
+	reap_child(pid);
+	end();
+}
+
+static void fork_again(void *unused)
+{
+	fresh_loop(unused);
+	begin();
+	in_child(fresh_loop);
+	in_child(go_on);
+	end();
+}
+
+TEST(a_child_of_the_child)
+{
+	begin();
+	in_child(fork_again);
+	end();
+}
+
+/* ---- When it forks ---------------------------------------------------------------- */
+
+static void fork_in_handler(void *_fn)
+{
+	in_child((void (*)(void *))_fn);
+	iv_quit();
+}
+
+static void fork_in_each_handler(void (*fn)(void *))
+{
+	struct iv_timer tm;
+	struct iv_task tk;
+	struct iv_event ev;
+	struct iv_fd watch;
+	int more[2];
+
+	begin();
+
+	timer_after(&tm, 0, fork_in_handler, (void *)fn);
+	iv_timer_register(&tm);
+	iv_main();
+
+	IV_TASK_INIT(&tk);
+	tk.handler = fork_in_handler;
+	tk.cookie = (void *)fn;
+	iv_task_register(&tk);
+	iv_main();
+
+	IV_EVENT_INIT(&ev);
+	ev.handler = fork_in_handler;
+	ev.cookie = (void *)fn;
+	CHECK_INT(iv_event_register(&ev), ==, 0);
+	iv_event_post(&ev);
+	iv_main();
+	iv_event_unregister(&ev);
+
+	make_pipe(more);
+	poke(more[1]);
+	IV_FD_INIT(&watch);
+	watch.fd = more[0];
+	watch.handler_in = fork_in_handler;
+	watch.cookie = (void *)fn;
+	iv_fd_register(&watch);
+	iv_main();
+	iv_fd_unregister(&watch);
+	close_pair(more);
+
+	end();
+}
+
+TEST(forked_in_a_handler_with_a_fresh_loop)
+{
+	fork_in_each_handler(fresh_loop);
+}
+
+/* The iv_main() that it has inherited goes on in the child. */
+static pid_t forked;
+
+static void fork_and_return(void *unused)
+{
+	(void)unused;
+	forked = (pid_t)CHECK_SYS(fork());
+}
+
+static int fork_and_both_go_on(void)
+{
+	struct iv_timer tm, last;
+
+	timer_after(&tm, 1, fork_and_return, NULL);
+	iv_timer_register(&tm);
+	timer_after(&last, 5, quit_handler, NULL);
+	iv_timer_register(&last);
+	iv_main();
+	return forked == 0;
+}
+
+TEST(both_go_on_in_the_same_handler)
+{
+	begin();
+	if (fork_and_both_go_on()) {
+		go_on(NULL);
+		_exit(0);
+	}
+	exercise_alone();
+	reap_child(forked);
+	end();
+}
+
+/* The kernel's timer, where there is one, is set by then. */
+static int busy_turns;
+
+static void turn(void *unused)
+{
+	(void)unused;
+	if (--busy_turns == 0)
+		iv_quit();
+}
+
+static void wait_for_inherited_timer(void *unused)
+{
+	(void)unused;
+	iv_fd_unregister(&fd);
+	iv_main();
+}
+
+TEST(the_child_inherits_a_timer_that_the_kernel_knows)
+{
+	struct iv_timer far;
+	pid_t pid;
+
+	begin();
+	timer_after(&far, 30, quit_handler, NULL);
+	iv_timer_register(&far);
+	fd.handler_in = turn;
+	poke(fds[1]);
+	busy_turns = 10;
+	iv_main();
+	CHECK_INT(busy_turns, ==, 0);
+	pid = fork_child(wait_for_inherited_timer, NULL);
+	iv_fd_set_handler_in(&fd, NULL);
+	iv_main();
+	CHECK_INT(iv_timer_registered(&far), ==, 0);
+	reap_child(pid);
+	drain(fds[0]);
+	iv_fd_set_handler_in(&fd, got_fd);
+	end();
+}
+
+TEST(forked_a_hundred_times)
+{
+	static void (*const fns[])(void *) = {
+		nothing, fresh_loop, go_on, take_down, only_deinit,
+	};
+	int n = time_scale() > 1 ? 10 : 100, i;
+
+	begin();
+	for (i = 0; i < n; i++) {
+		in_child(fns[i % 5]);
+		if (i % 3 == 0)
+			exercise_alone();
+	}
+	end();
+}
+
+/* ---- Other threads ------------------------------------------------------------------ */
+
+static void fresh_loop_alone(void *unused)
+{
+	(void)unused;
+	iv_init();
+	close_pair(fds);
+	register_all();
+	exercise_alone();
+	unregister_all();
+	iv_deinit();
+}
+
+/* Their loops do not exist in the child. */
+TEST(other_threads_have_loops)
+{
+	struct loop_thread *t;
+
+	begin();
+	t = loop_thread_start(NULL, NULL, NULL);
+	in_child(fresh_loop_alone);
+	in_child(only_deinit);
+	loop_thread_call(t, nothing, NULL);
+	loop_thread_stop(t);
+	end();
+}
+
+/* A poster is on its way out of iv_event_post(); in the child it does not
+   exist, so nobody must wait for it there. */
+static sem_t in_write, leave_write;
+static __thread int slow_poster;
+static int hold_poster;
+
+ssize_t __real_write(int to, const void *buf, size_t n);
+ssize_t __wrap_write(int to, const void *buf, size_t n);
+
+ssize_t __wrap_write(int to, const void *buf, size_t n)
+{
+	if (slow_poster && __atomic_load_n(&hold_poster, __ATOMIC_SEQ_CST)) {
+		__atomic_store_n(&hold_poster, 0, __ATOMIC_SEQ_CST);
+		sem_post(&in_write);
+		while (sem_wait(&leave_write) < 0)
+			;
+	}
+	return __real_write(to, buf, n);
+}
+
+static void *post_slowly(void *unused)
+{
+	slow_poster = 1;
+	while (!__atomic_load_n(&hold_poster, __ATOMIC_SEQ_CST))
+		iv_event_post(&event);
+	while (__atomic_load_n(&hold_poster, __ATOMIC_SEQ_CST))
+		iv_event_post(&event);
+	return unused;
+}
+
+static void poll_for_held(void *unused)
+{
+	(void)unused;
+	if (sem_trywait(&in_write) == 0)
+		iv_quit();
+	else {
+		iv_invalidate_now();
+		timer_after(&timer, 1, poll_for_held, NULL);
+		iv_timer_register(&timer);
+	}
+}
+
+static void fork_while_held(void (*fn)(void *))
+{
+	pthread_t tid;
+
+	begin();
+	sem_init(&in_write, 0, 0);
+	sem_init(&leave_write, 0, 0);
+	event.handler = nothing;
+	CHECK_INT(pthread_create(&tid, NULL, post_slowly, NULL), ==, 0);
+	timer_after(&timer, 1, poll_for_held, NULL);
+	iv_timer_register(&timer);
+	__atomic_store_n(&hold_poster, 1, __ATOMIC_SEQ_CST);
+	iv_main();
+	in_child(fn);
+	CHECK_SYS(sem_post(&leave_write));
+	CHECK_INT(pthread_join(tid, NULL), ==, 0);
+	quit_after_turns(2);
+	iv_main();
+	event.handler = got_event;
+	end();
+}
+
+TEST(forked_in_the_middle_of_a_post_then_iv_deinit)
+{
+	fork_while_held(only_deinit);
+}
+
+TEST(forked_in_the_middle_of_a_post_then_iv_init)
+{
+	fork_while_held(fresh_loop_alone);
+}
+
+TEST(forked_in_the_middle_of_a_post_then_everything_goes)
+{
+	fork_while_held(take_down);
+}
