@@ -57,6 +57,8 @@ LIB_SOURCES = \
 	lib/loop/tls.c \
 	lib/loop/tls.h \
 	lib/poll/epoll.h \
+	lib/poll/fdmap.c \
+	lib/poll/fdmap.h \
 	lib/poll/pollset.h \
 	lib/poll/registry.c \
 	lib/mod/event_raw.c \

@@ -215,6 +215,27 @@ IV_FACILITY([inotify], [leave iv_inotify out], [
 AM_CONDITIONAL([USE_INOTIFY], [test $iv_use_inotify = yes])
 ])
 
+# Kernels that this one does not have, in userspace, for tests only.
+AC_DEFUN([IV_EMULATED_KERNELS], [
+AC_ARG_ENABLE([emulated-kernels],
+	[AS_HELP_STRING([--enable-emulated-kernels=auto|yes|no],
+		[run the tests on emulations of foreign kernels, too
+		@<:@auto: where epoll and eventfd are@:>@])],
+	[AS_CASE([$enableval], [auto|yes|no], [],
+		[AC_MSG_ERROR([--enable-emulated-kernels=$enableval: auto, yes or no, please])])],
+	[enable_emulated_kernels=auto])
+AS_CASE([$iv_cv_epoll,$iv_cv_eventfd,$iv_cv_kqueue],
+	[yes,yes,no], [iv_can_emulate=yes], [iv_can_emulate=no])
+AS_CASE([$enable_emulated_kernels,$iv_can_emulate],
+	[auto,*], [enable_emulated_kernels=$iv_can_emulate],
+	[yes,no], [AC_MSG_ERROR([--enable-emulated-kernels: not available:
+needs epoll and eventfd, and none of what is emulated])])
+AM_CONDITIONAL([EMULATED_KERNELS], [test $enable_emulated_kernels = yes])
+AH_BOTTOM([#ifdef EMULATED_KERNELS
+#include "emu-config.h"
+#endif])
+])
+
 # The poll methods.  lib/poll/methods.mk has their order.
 AC_DEFUN([IV_POLL_METHODS], [
 IV_FACILITY([epoll], [leave the methods epoll-timerfd and epoll out], [
@@ -248,7 +269,15 @@ IV_FACILITY([ppoll], [leave the method ppoll out], [
 	struct timespec timeout = { 0, 0 };
 	return ppoll(&pfd, 1, &timeout, 0);
 ], [poll])
-IV_ABSENT([kqueue], [leave the method kqueue out])
+IV_FACILITY([kqueue], [leave the method kqueue out], [
+#include <sys/types.h>
+#include <sys/event.h>
+#include <sys/time.h>
+], [
+	struct kevent kev;
+	EV_SET(&kev, 0, EVFILT_READ, EV_ADD, 0, 0, 0);
+	return kevent(kqueue(), &kev, 1, &kev, 1, 0);
+])
 IV_ABSENT([devpoll], [leave the method dev_poll out])
 IV_ABSENT([port], [leave the methods port-timer and port out])
 

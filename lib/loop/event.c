@@ -47,6 +47,10 @@ static int channel_open(struct ivi_loop *loop)
 	unsigned flags = 0;
 	int ret = 0;
 
+	if (!es->open && ivi_poller_wake_open(loop->poller) == 0)
+		es->open = es->native = true;
+	if (es->native)
+		return 0;
 	if (!es->open)
 		ret = ivi_wake_open(&es->wake);
 	if (ret < 0)
@@ -65,9 +69,9 @@ static void channel_close(struct ivi_loop *loop)
 
 	if (iv_fd_registered(&es->wake_fd))
 		ivi_fd_detach(loop, &es->wake_fd);
-	if (es->open)
+	if (es->open && !es->native)
 		ivi_wake_close(&es->wake);
-	es->open = false;
+	es->open = es->native = false;
 }
 
 /* ---- The owner's side --------------------------------------------------------- */
@@ -195,10 +199,16 @@ static void push(struct ivi_events *es, struct ivi_event *e)
 					      __ATOMIC_RELAXED));
 }
 
-static void wake(struct ivi_events *es)
+static void wake(struct ivi_loop *loop)
 {
-	if (__atomic_load_n(&es->asleep, __ATOMIC_SEQ_CST) &&
-	    __atomic_exchange_n(&es->asleep, 0, __ATOMIC_ACQ_REL))
+	struct ivi_events *es = &loop->events;
+
+	if (!__atomic_load_n(&es->asleep, __ATOMIC_SEQ_CST) ||
+	    !__atomic_exchange_n(&es->asleep, 0, __ATOMIC_ACQ_REL))
+		return;
+	if (es->native)
+		ivi_poller_wake(loop->poller);
+	else
 		ivi_wake_post(&es->wake);
 }
 
@@ -214,7 +224,7 @@ static void post(struct ivi_loop *loop, struct ivi_event *e)
 	}
 	__atomic_fetch_add(&es->posters, 1, __ATOMIC_ACQUIRE);
 	push(es, e);
-	wake(es);
+	wake(loop);
 	__atomic_fetch_sub(&es->posters, 1, __ATOMIC_RELEASE);
 }
 

@@ -32,6 +32,7 @@ struct ivi_events {
 	unsigned	registered;
 	unsigned	generation;	/* of forks, that the channel is of */
 	bool	open;		/* the channel exists */
+	bool	native;		/* it is the poll method's */
 	struct ivi_wake	wake;
 	struct iv_fd	wake_fd;	/* watches it while registered > 0 */
 	struct iv_task	local;		/* runs what the owner posted itself */

@@ -112,7 +112,8 @@ static int contend(struct ivi_poller *p, struct ivi_fd *f,
 	if (ret == 0) {
 		other->armed = 0;
 		ivi_poller_remove(p, other);
-		ivi_poller_reopen(p);
+		if (!(p->method->caps & IVI_CAP_FORGETS))
+			ivi_poller_reopen(p);
 	}
 	return ret;
 }

@@ -104,20 +104,31 @@ struct ivi_poll_method {
 	 * IVI_NEVER, stops it.  An error: go on without.
 	 */
 	int	(*arm)(struct ivi_poller *p, int64_t at);
+
+	/*
+	 * Optional, both or none.  From wake_open(), which may be called again,
+	 * to close(): wake() makes the wait that is under way return, or the
+	 * next one.  It may be called by any thread, keeps errno and is no
+	 * cancellation point.  An error: the loop watches a descriptor instead.
+	 */
+	int	(*wake_open)(struct ivi_poller *p);
+	void	(*wake)(struct ivi_poller *p);
 };
 
 #define IVI_CAP_EDGE	0x01	/* knows IVI_FD_EDGE */
 #define IVI_CAP_EAGER	0x02	/* apply() costs no system call: do it now */
+#define IVI_CAP_FORGETS	0x04	/* the kernel forgets a number with close(2),
+				   duplicates or not */
 
 #define IVI_WOKE_TIMER	0x01
 
-/* Private to poller.c, but for the first two, which methods may read. */
+/* Private to poller.c, but for the first three, which methods may read. */
 struct ivi_poller {
 	const struct ivi_poll_method	*method;
+	unsigned	generation;	/* of forks, in which it was opened */
 	struct iv_list_head	ready;		/* reported, not dispatched */
 	struct iv_list_head	changes;	/* armed disagrees with wanted */
 	struct iv_list_head	all;		/* every registered iv_fd */
-	unsigned	generation;	/* of forks, in which it was opened */
 	bool	closed;			/* reopening failed: try again */
 	bool	timer_dead;		/* arm() failed: never again */
 	int64_t	armed_at;		/* arm()ed time, or IVI_NEVER */

@@ -223,7 +223,7 @@ int ivi_poller_sync(struct ivi_poller *p, struct ivi_fd *f)
 	int ret = usable(p) ? p->method->apply(p, f) : -ENOMEM;
 
 	if (ret == 0)
-		iv_list_del_init(&f->change);
+		ivi_poller_update(p, f);
 	return ret;
 }
 
@@ -274,6 +274,20 @@ static bool flush(struct ivi_poller *p)
 	}
 	iv_list_splice_tail_init(&later, &p->changes);
 	return !iv_list_empty(&p->changes);
+}
+
+/* ---- Waking --------------------------------------------------------------- */
+
+int ivi_poller_wake_open(struct ivi_poller *p)
+{
+	if (p->method->wake_open == NULL)
+		return -ENOSYS;
+	return usable(p) ? p->method->wake_open(p) : -ENOMEM;
+}
+
+void ivi_poller_wake(struct ivi_poller *p)
+{
+	p->method->wake(p);
 }
 
 /* ---- Waiting -------------------------------------------------------------- */

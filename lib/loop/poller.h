@@ -33,6 +33,11 @@ void ivi_poller_remove(struct ivi_poller *p, struct ivi_fd *f);
  */
 bool ivi_poller_wait(struct ivi_poller *p, int64_t soonest, bool block);
 
+/* The method's own way to wake a wait, if it has one: 0, or -errno.  It must
+   be asked again in a forked child. */
+int ivi_poller_wake_open(struct ivi_poller *p);
+void ivi_poller_wake(struct ivi_poller *p);
+
 /* Takes the next descriptor to dispatch off the ready list, and tells in
    READY which bands it was there for.  NULL: the list is empty. */
 static inline struct ivi_fd *ivi_poller_next_ready(struct ivi_poller *p,

@@ -6,5 +6,6 @@
 POLL_METHODS = \
 	lib/poll/epoll_timerfd \
 	lib/poll/epoll \
+	lib/poll/kqueue \
 	lib/poll/ppoll \
 	lib/poll/poll

@@ -1,0 +1,563 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * kqueue.c - kqueue(2) of the BSDs and macOS.
+ *
+ * Kernel facts leaned on, all in kqueue(2) of FreeBSD, NetBSD or macOS:
+ *  - A change that fails is answered by an EV_ERROR entry among the events if
+ *    there is room, and the call returns at once with these alone.  Without
+ *    room for events it fails, and later changes are not made.
+ *  - Closing a descriptor takes it out of the queue silently; changes then
+ *    give EBADF, or ENOENT when the number is in use again.
+ *  - EV_CLEAR cannot be given to a filter that is there already.
+ *  - There is no filter for errors.  EV_EOF tells that one direction is
+ *    finished; poll(2) is asked whether that was a hang-up or an error.
+ *  - EVFILT_WRITE on a pipe without a reader: EPIPE (FreeBSD), EBADF (NetBSD).
+ *  - Timers may fire early, by a tick of the clock, and are not restarted by
+ *    adding them again (NetBSD).  Not every value is accepted: 1 ms to a day.
+ *  - The queue is not inherited over fork(2): the child's number is closed.
+ *  - EVFILT_USER: not in NetBSD before 10.
+ *
+ * Changes are collected by apply() and made by the call that waits; what must
+ * be known at once (registering, unregistering) has a call of its own.
+ * Events are attributed by number, since what the kernel keeps as udata is a
+ * pointer here and an integer there.
+ */
+#include "config.h"
+#include "loop/poll_method.h"
+
+#ifdef HAVE_KQUEUE
+
+#include <sys/types.h>
+#include <sys/event.h>
+#include <sys/time.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdlib.h>
+#include "poll/fdmap.h"
+#include "sys/sys.h"
+
+#define MS		INT64_C(1000000)
+#define DAY		(INT64_C(86400) * IVI_SEC)
+#define RETRY_NS	(10 * MS)
+
+#define FIRST_ROOM	256
+
+/* The only user event and the only timer. */
+#define WAKE_IDENT	0
+#define TIMER_IDENT	0
+
+/* How a filter is set. */
+enum mode {
+	OFF,
+	LEVEL,
+	EDGE,		/* looks for hang-ups, must not spin on data */
+	MUTED		/* there, so that the kernel knows it; disabled */
+};
+
+/* Where `armed' has the modes. */
+#define READ_SHIFT	4
+#define WRITE_SHIFT	6
+
+struct kq {
+	struct ivi_poller	p;
+	int	fd;
+	bool	timer_set;
+	int64_t	timer_at;
+	struct fdmap	map;	/* whoever is in the queue */
+	struct kevent	*changes;
+	struct kevent	*events;
+	int	used;		/* changes */
+	int	room;		/* in both arrays: each may be refused */
+};
+
+static enum mode mode_of(const struct ivi_fd *f, int shift)
+{
+	return f->armed >> shift & 3;
+}
+
+static void set_mode(struct ivi_fd *f, int shift, enum mode mode)
+{
+	f->armed = (uint8_t)((f->armed & ~(3U << shift)) |
+			     (unsigned)mode << shift);
+}
+
+/* ---- Changes ----------------------------------------------------------------- */
+
+/* Room for N more changes: 0 or -ENOMEM. */
+static int reserve(struct kq *kq, int n)
+{
+	int room = kq->room ? kq->room : FIRST_ROOM;
+	struct kevent *array;
+
+	if (kq->used + n <= kq->room)
+		return 0;
+	while (room < kq->used + n)
+		room *= 2;
+	array = realloc(kq->changes, (size_t)room * sizeof(*array));
+	if (array == NULL)
+		return -ENOMEM;
+	kq->changes = array;
+	array = realloc(kq->events, (size_t)room * sizeof(*array));
+	if (array == NULL)
+		return -ENOMEM;
+	kq->events = array;
+	kq->room = room;
+	return 0;
+}
+
+/* Makes one change now: 0, or -errno. */
+static int change(struct kq *kq, struct kevent *kev)
+{
+	int ret;
+
+	do {
+		ret = kevent(kq->fd, kev, 1, NULL, 0, NULL);
+	} while (ret < 0 && errno == EINTR);
+	return ret < 0 ? -errno : 0;
+}
+
+/*
+ * What a descriptor is open for: one that cannot be read can only hang up on
+ * its write side, and the other way round.
+ */
+static int access_of(struct ivi_fd *f)
+{
+	int flags;
+
+	if (f->index < 0) {
+		flags = fcntl(ivi_fd_pub(f)->fd, F_GETFL);
+		f->index = flags < 0 ? O_RDWR : flags & O_ACCMODE;
+	}
+	return f->index;
+}
+
+static enum mode read_mode(struct ivi_fd *f)
+{
+	int access = access_of(f);
+
+	if (f->wanted == 0)
+		return f->flags & IVI_FD_PROBE ||
+		       mode_of(f, READ_SHIFT) == MUTED ? MUTED : OFF;
+	if (access == O_WRONLY)
+		return OFF;
+	if (f->wanted & IVI_IN)
+		return LEVEL;
+	return f->wanted & IVI_ERR || access == O_RDONLY ? EDGE : OFF;
+}
+
+static enum mode write_mode(struct ivi_fd *f)
+{
+	int access = access_of(f);
+
+	if (f->wanted == 0 || access == O_RDONLY)
+		return OFF;
+	if (f->wanted & IVI_OUT)
+		return LEVEL;
+	return access == O_WRONLY ? EDGE : OFF;
+}
+
+/*
+ * Stores the changes, two at most, that set a filter to MODE; their number.
+ * One that is set already is set again, in case the number has become
+ * another file.
+ */
+static int stage(struct kevent *kev, const struct ivi_fd *f, int shift,
+		 enum mode mode)
+{
+	static const unsigned short flags[] = {
+		[LEVEL] = EV_ADD | EV_ENABLE,
+		[EDGE] = EV_ADD | EV_ENABLE | EV_CLEAR,
+		[MUTED] = EV_ADD | EV_DISABLE,
+	};
+	enum mode old = mode_of(f, shift);
+	bool again = mode == EDGE && (f->armed & IVI_STALE);
+	uintptr_t number = (uintptr_t)ivi_fd_pub(f)->fd;
+	int n = 0;
+
+	if (old != OFF && (old != mode || again)) {
+		EV_SET(&kev[n], number, shift == READ_SHIFT ? EVFILT_READ :
+		       EVFILT_WRITE, EV_DELETE, 0, 0, 0);
+		n++;
+	}
+	if (mode != OFF) {
+		EV_SET(&kev[n], number, shift == READ_SHIFT ? EVFILT_READ :
+		       EVFILT_WRITE, flags[mode], 0, 0, 0);
+		n++;
+	}
+	return n;
+}
+
+/* Notes that the kernel has, or will have, been told. */
+static void agree(struct kq *kq, struct ivi_fd *f, enum mode in, enum mode out)
+{
+	f->armed = f->wanted;
+	set_mode(f, READ_SHIFT, in);
+	set_mode(f, WRITE_SHIFT, out);
+	if (f->armed == 0)
+		fdmap_drop(&kq->map, ivi_fd_pub(f)->fd, f);
+}
+
+static int enqueue(struct kq *kq, struct ivi_fd *f)
+{
+	enum mode in = read_mode(f), out = write_mode(f);
+	int ret;
+
+	ret = reserve(kq, 4);
+	if (ret == 0)
+		ret = fdmap_put(&kq->map, ivi_fd_pub(f)->fd, f);
+	if (ret < 0)
+		return ret;
+	kq->used += stage(kq->changes + kq->used, f, READ_SHIFT, in);
+	kq->used += stage(kq->changes + kq->used, f, WRITE_SHIFT, out);
+	agree(kq, f, in, out);
+	return 0;
+}
+
+/* ---- Changes made at once ------------------------------------------------------ */
+
+/* A pipe that nobody will read: always writable, in a way. */
+static bool is_broken_pipe(const struct ivi_fd *f, int shift, int err)
+{
+	return shift == WRITE_SHIFT &&
+	       (err == -EPIPE ||
+		(err == -EBADF && ivi_fd_check(ivi_fd_pub(f)->fd) == 0));
+}
+
+/* Is OTHER still what the kernel knows under its number? */
+static bool still_there(struct kq *kq, const struct ivi_fd *other)
+{
+	int shift = mode_of(other, READ_SHIFT) != OFF ? READ_SHIFT :
+		    WRITE_SHIFT;
+	enum mode mode = mode_of(other, shift);
+	struct kevent kev;
+
+	if (mode == OFF)
+		return true;
+	EV_SET(&kev, ivi_fd_pub(other)->fd, shift == READ_SHIFT ?
+	       EVFILT_READ : EVFILT_WRITE,
+	       mode == MUTED ? EV_DISABLE : EV_ENABLE, 0, 0, 0);
+	return change(kq, &kev) == 0;
+}
+
+/* Sets one filter: 0, or why not.  *MODE becomes what it is then. */
+static int set_now(struct kq *kq, struct ivi_fd *f, int shift,
+		   enum mode *mode)
+{
+	struct kevent kev[2];
+	int i, n = stage(kev, f, shift, *mode), ret = 0;
+
+	for (i = 0; i < n; i++)
+		ret = change(kq, &kev[i]);
+	if (*mode == OFF)
+		return 0;
+	if (ret < 0)
+		*mode = OFF;
+	return ret;
+}
+
+/*
+ * Some devices know one direction only (FreeBSD's /dev/klog), so it suffices
+ * that one filter is taken.
+ */
+static int register_now(struct kq *kq, struct ivi_fd *f)
+{
+	int number = ivi_fd_pub(f)->fd, ret, err;
+	struct ivi_fd *other = fdmap_get(&kq->map, (uintptr_t)number);
+	enum mode in = read_mode(f), out = write_mode(f);
+	bool broken;
+
+	if (other != NULL && other != f && still_there(kq, other))
+		return -EEXIST;
+	ret = fdmap_put(&kq->map, number, f);
+	if (ret < 0)
+		return ret;
+	ret = set_now(kq, f, READ_SHIFT, &in);
+	err = set_now(kq, f, WRITE_SHIFT, &out);
+	broken = is_broken_pipe(f, WRITE_SHIFT, err);
+	if (in == OFF && out == OFF && !broken) {
+		fdmap_drop(&kq->map, number, f);
+		return ret < 0 ? ret : err;
+	}
+	agree(kq, f, in, out);
+	if (broken)
+		f->armed |= IVI_STALE;
+	return 0;
+}
+
+/* It may have been closed, which is no reason to fail. */
+static void unregister_now(struct kq *kq, struct ivi_fd *f)
+{
+	struct kevent kev[4];
+	int i, n;
+
+	if (fdmap_get(&kq->map, (uintptr_t)ivi_fd_pub(f)->fd) != f)
+		return;
+	fdmap_drop(&kq->map, ivi_fd_pub(f)->fd, f);
+	n = stage(kev, f, READ_SHIFT, OFF);
+	n += stage(kev + n, f, WRITE_SHIFT, OFF);
+	f->armed = 0;
+	if (n == 0 || kevent(kq->fd, kev, n, NULL, 0, NULL) == 0)
+		return;
+	for (i = 0; i < n; i++)
+		change(kq, &kev[i]);
+}
+
+static int kq_apply(struct ivi_poller *p, struct ivi_fd *f)
+{
+	struct kq *kq = (struct kq *)p;
+
+	if (f->flags & IVI_FD_GONE) {
+		unregister_now(kq, f);
+		return 0;
+	}
+	return f->flags & IVI_FD_PROBE ? register_now(kq, f) : enqueue(kq, f);
+}
+
+/* ---- The timer ------------------------------------------------------------------ */
+
+static int64_t timer_ms(int64_t at)
+{
+	int64_t left = ivi_ns_left(at, ivi_clock_ns());
+
+	if (left <= MS)
+		return 1;
+	return ((left < DAY ? left : DAY) + MS - 1) / MS;
+}
+
+static int kq_arm(struct ivi_poller *p, int64_t at)
+{
+	struct kq *kq = (struct kq *)p;
+	int ret = reserve(kq, 2);
+
+	if (ret < 0)
+		return ret;
+	if (kq->timer_set) {
+		EV_SET(&kq->changes[kq->used], TIMER_IDENT, EVFILT_TIMER,
+		       EV_DELETE, 0, 0, 0);
+		kq->used++;
+	}
+	kq->timer_set = at != IVI_NEVER;
+	kq->timer_at = at;
+	if (kq->timer_set) {
+		EV_SET(&kq->changes[kq->used], TIMER_IDENT, EVFILT_TIMER,
+		       EV_ADD | EV_ENABLE | EV_ONESHOT, 0, timer_ms(at), 0);
+		kq->used++;
+	}
+	return 0;
+}
+
+/* If it was early, the rest of the time is still to come. */
+static unsigned timer_fired(struct kq *kq)
+{
+	kq->timer_set = false;
+	if (ivi_clock_ns() < kq->timer_at &&
+	    kq_arm(&kq->p, kq->timer_at) == 0)
+		return 0;
+	return IVI_WOKE_TIMER;
+}
+
+/* ---- Events --------------------------------------------------------------------- */
+
+/* The kernel is to be asked afresh before the next wait. */
+static void ask_again(struct kq *kq, struct ivi_fd *f)
+{
+	f->armed |= IVI_STALE;
+	ivi_poller_update(&kq->p, f);
+}
+
+static bool hung_up(int number)
+{
+	struct pollfd pfd = { .fd = number };
+
+	return poll(&pfd, 1, 0) > 0 && pfd.revents & (POLLERR | POLLHUP);
+}
+
+/* An error without EV_EOF shows as readable without data. */
+static unsigned bands_of(const struct kevent *kev)
+{
+	if (ivi_unlikely(kev->flags & EV_EOF || kev->data == 0) &&
+	    ((kev->flags & EV_EOF && kev->fflags != 0) ||
+	     hung_up((int)kev->ident)))
+		return IVI_BANDS;
+	return kev->filter == EVFILT_READ ? IVI_IN : IVI_OUT;
+}
+
+static void decode(struct kq *kq, const struct kevent *kev)
+{
+	struct ivi_fd *f = fdmap_get(&kq->map, kev->ident);
+	unsigned bands;
+	int shift;
+
+	if (f == NULL)
+		return;
+	bands = bands_of(kev);
+	shift = kev->filter == EVFILT_READ ? READ_SHIFT : WRITE_SHIFT;
+	if (mode_of(f, shift) == EDGE) {
+		if (bands != IVI_BANDS)
+			return;
+		ask_again(kq, f);
+	}
+	ivi_ready(&kq->p, f, bands);
+}
+
+/* A change of a filter was refused.  Deletions come too late at times. */
+static void refused(struct kq *kq, const struct kevent *kev)
+{
+	int shift = kev->filter == EVFILT_READ ? READ_SHIFT : WRITE_SHIFT;
+	struct ivi_fd *f = fdmap_get(&kq->map, kev->ident);
+	int err = (int)-kev->data;
+
+	if (f == NULL || mode_of(f, shift) == OFF || err == -ENOENT)
+		return;
+	set_mode(f, shift, OFF);
+	if (err == -ENOMEM || err == -EAGAIN || err == -ENOSPC) {
+		ivi_nap(RETRY_NS);
+		ask_again(kq, f);
+		return;
+	}
+	ivi_ready(&kq->p, f, IVI_BANDS);
+	if (is_broken_pipe(f, shift, err))
+		ask_again(kq, f);
+}
+
+static unsigned take(struct kq *kq, const struct kevent *kev)
+{
+	bool error = kev->flags & EV_ERROR;
+
+	switch (kev->filter) {
+	case EVFILT_READ:
+	case EVFILT_WRITE:
+		if (ivi_unlikely(error))
+			refused(kq, kev);
+		else
+			decode(kq, kev);
+		return 0;
+	case EVFILT_TIMER:
+		if (!error)
+			return timer_fired(kq);
+		if (kev->data == ENOENT)
+			return 0;
+		kq->timer_set = false;
+		return IVI_WOKE_TIMER;
+	default:
+		return 0;	/* awake: that is all it is for */
+	}
+}
+
+/* All changes have been made even if a signal ends the call. */
+static int exchange(struct kq *kq, const struct timespec *ts)
+{
+	int n;
+
+	for (;;) {
+		n = kevent(kq->fd, kq->changes, kq->used, kq->events,
+			   kq->room, ts);
+		if (n >= 0 || errno == EINTR)
+			break;
+		if (errno != ENOMEM && errno != EAGAIN)
+			iv_fatal("iv_main: kevent: %s", ivi_errname(errno));
+		ivi_nap(RETRY_NS);
+	}
+	kq->used = 0;
+	return n;
+}
+
+static unsigned kq_wait(struct ivi_poller *p, int64_t until)
+{
+	struct kq *kq = (struct kq *)p;
+	struct timespec ts = { 0, 0 };
+	unsigned woke = 0;
+	int64_t left;
+	int i, n;
+
+	if (until != IVI_NOW && until != IVI_NEVER) {
+		left = ivi_ns_left(until, ivi_clock_ns());
+		ts = ivi_ns_to_ts(left < DAY ? left : DAY);
+	}
+	n = exchange(kq, until == IVI_NEVER ? NULL : &ts);
+	for (i = 0; i < n; i++)
+		woke |= take(kq, &kq->events[i]);
+	return woke;
+}
+
+/* ---- Waking ------------------------------------------------------------------------ */
+
+#ifdef EVFILT_USER
+static int kq_wake_open(struct ivi_poller *p)
+{
+	struct kevent kev;
+
+	EV_SET(&kev, WAKE_IDENT, EVFILT_USER, EV_ADD | EV_ENABLE | EV_CLEAR,
+	       0, 0, 0);
+	return change((struct kq *)p, &kev);
+}
+
+static void kq_wake(struct ivi_poller *p)
+{
+	struct kevent kev;
+	int err = errno, ret;
+
+	EV_SET(&kev, WAKE_IDENT, EVFILT_USER, 0, NOTE_TRIGGER, 0, 0);
+	ret = change((struct kq *)p, &kev);
+	if (ret < 0)
+		iv_fatal("iv_event_post: kevent: %s", ivi_errname(-ret));
+	errno = err;
+}
+#endif
+
+/* ---- Life ---------------------------------------------------------------------------- */
+
+static void free_memory(struct kq *kq)
+{
+	fdmap_clear(&kq->map);
+	free(kq->changes);
+	free(kq->events);
+	kq->changes = kq->events = NULL;
+	kq->used = kq->room = 0;
+}
+
+static int kq_open(struct ivi_poller *p)
+{
+	struct kq *kq = (struct kq *)p;
+	int ret = reserve(kq, FIRST_ROOM);
+
+	kq->timer_set = false;
+	if (ret == 0) {
+		kq->fd = kqueue();
+		ret = kq->fd < 0 ? -errno : 0;
+	}
+	if (ret < 0)
+		free_memory(kq);
+	else
+		ivi_fd_cloexec(kq->fd);
+	return ret;
+}
+
+/* A forked child does not have the number, or has it for something else. */
+static void kq_close(struct ivi_poller *p)
+{
+	struct kq *kq = (struct kq *)p;
+
+	if (p->generation == ivi_fork_generation())
+		close(kq->fd);
+	free_memory(kq);
+}
+
+const struct ivi_poll_method ivi_poll_kqueue = {
+	.name = "kqueue",
+	.caps = IVI_CAP_FORGETS,
+	.size = sizeof(struct kq),
+	.open = kq_open,
+	.close = kq_close,
+	.apply = kq_apply,
+	.wait = kq_wait,
+	.arm = kq_arm,
+#ifdef EVFILT_USER
+	.wake_open = kq_wake_open,
+	.wake = kq_wake,
+#endif
+};
+
+#else
+IVI_METHOD_ABSENT(kqueue);
+#endif

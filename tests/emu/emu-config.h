@@ -1,0 +1,6 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * emu-config.h - included by config.h in the library that is built upon the
+ * emulated kernels.
+ */
+#define HAVE_KQUEUE	1

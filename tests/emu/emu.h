@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * emu.h - what tests may ask of the emulated event kernels.
+ *
+ * The kernels are userspace code over epoll(7), written from the manual pages
+ * of the systems.  Environment:
+ *	EMU_KQUEUE	freebsd (default), netbsd or macos
+ *	EMU_TICK_US	how coarse the clock is; by default exact, but 10000
+ *			with netbsd
+ * Both are looked at when an object is created.
+ */
+#ifndef EMU_H
+#define EMU_H
+
+#include <stdint.h>
+
+/* ---- Calls --------------------------------------------------------------- */
+
+enum emu_call {
+	EMU_KQUEUE,
+	EMU_KEVENT,		/* every call */
+	EMU_KEVENT_WAIT,	/* those with room for events */
+	EMU_KEVENT_LIMITED,	/* those with a limit, but not one of zero */
+	EMU_CALLS
+};
+
+/* Calls since the last emu_reset(), which also undoes what is below. */
+unsigned emu_calls(enum emu_call call);
+void emu_reset(void);
+
+/* Of the calls from now on, TIMES fail with ERR, the NTH (from 1) first. */
+void emu_fail(enum emu_call call, int err, unsigned nth, unsigned times);
+
+/* The NTH change (from 1) that is asked for from now on fails with ERR. */
+void emu_fail_change(unsigned nth, int err);
+
+/* ---- Strictness ------------------------------------------------------------ */
+
+/* Legal, but nothing that a careful program does. */
+enum emu_fault {
+	EMU_FAULT_ABSENT,	/* changed or removed what is not there */
+	EMU_FAULT_CLOSED,	/* named a descriptor that is not open */
+	EMU_FAULT_LEFT,		/* object destroyed, descriptors still in it */
+	EMU_FAULTS
+};
+
+unsigned emu_faults(enum emu_fault fault);
+
+/* For people: what the fault is. */
+const char *emu_fault_text(enum emu_fault fault);
+
+/* ---- Observers -------------------------------------------------------------- */
+
+/*
+ * Set by test code that keeps a clock of its own.  Any may be NULL.
+ */
+struct emu_observer {
+	/* A call that may wait begins; LIMIT: nanoseconds, -1: for ever.
+	   Not 0: it fails with that errno. */
+	int	(*waits)(int64_t limit);
+	/* The time in nanoseconds. */
+	int64_t	(*clock)(void);
+	/* Nothing is ready for NS nanoseconds.  1: that long has passed. */
+	int	(*sleeps)(int64_t ns);
+};
+
+extern struct emu_observer emu_observer;
+
+/* The methods to test, "METHOD:PERSONALITY"; ended by NULL. */
+extern const char *const emu_methods[];
+
+#endif

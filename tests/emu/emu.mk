@@ -1,0 +1,110 @@
+# SPDX-License-Identifier: MIT
+#
+# The emulated kernels: a library for tests that has all poll methods, and
+# each test program once more, linked with that.  NAME.emu.t has the objects
+# of NAME.t.
+
+EMU_SOURCES = \
+	tests/emu/core.c \
+	tests/emu/core.h \
+	tests/emu/emu-config.h \
+	tests/emu/emu.h \
+	tests/emu/include/sys/event.h \
+	tests/emu/kqueue.c
+
+EMULATED = tests/harness/libharness.la tests/emu/libemulated.la
+
+EXTRA_LTLIBRARIES = tests/emu/libemulated.la
+tests_emu_libemulated_la_SOURCES = $(LIB_SOURCES) $(POLL_METHODS:=.c) \
+	$(EMU_SOURCES)
+tests_emu_libemulated_la_SHORTNAME = emu
+tests_emu_libemulated_la_CPPFLAGS = -DEMULATED_KERNELS $(AM_CPPFLAGS) \
+	-I$(srcdir)/tests/emu -I$(srcdir)/tests/emu/include
+$(tests_emu_libemulated_la_OBJECTS): lib/poll/registry.inc
+
+# Its own tests come first.
+EMU_TESTS = \
+	tests/emu/selftest_kqueue.t
+
+EMU_TESTS += \
+	tests/loop/event.emu.t \
+	tests/loop/fd.emu.t \
+	tests/loop/fd_misuse.emu.t \
+	tests/loop/init.emu.t \
+	tests/loop/poller.emu.t \
+	tests/loop/run.emu.t \
+	tests/loop/task.emu.t \
+	tests/loop/timer.emu.t \
+	tests/mod/event_raw.emu.t \
+	tests/mod/fd_pump.emu.t \
+	tests/mod/fd_pump_copy.emu.t \
+	tests/mod/fd_pump_splice.emu.t \
+	tests/mod/popen.emu.t \
+	tests/mod/signal.emu.t \
+	tests/mod/thread.emu.t \
+	tests/mod/wait.emu.t \
+	tests/mod/work.emu.t \
+	tests/poll/conformance.emu.t \
+	tests/poll/conformance_fork.emu.t \
+	tests/poll/conformance_life.emu.t \
+	tests/poll/conformance_model.emu.t \
+	tests/poll/conformance_scale.emu.t
+tests_loop_event_emu_t_SOURCES = $(tests_loop_event_t_SOURCES)
+tests_loop_event_emu_t_LDADD = $(EMULATED)
+tests_loop_event_emu_t_LDFLAGS = $(tests_loop_event_t_LDFLAGS)
+tests_loop_fd_emu_t_SOURCES = $(tests_loop_fd_t_SOURCES)
+tests_loop_fd_emu_t_LDADD = $(EMULATED)
+tests_loop_fd_misuse_emu_t_SOURCES = $(tests_loop_fd_misuse_t_SOURCES)
+tests_loop_fd_misuse_emu_t_LDADD = $(EMULATED)
+tests_loop_init_emu_t_SOURCES = tests/loop/init.c
+tests_loop_init_emu_t_LDADD = $(EMULATED)
+tests_loop_init_emu_t_LDFLAGS = $(tests_loop_init_t_LDFLAGS)
+tests_loop_poller_emu_t_SOURCES = $(tests_loop_poller_t_SOURCES)
+tests_loop_poller_emu_t_LDADD = $(EMULATED)
+tests_loop_run_emu_t_SOURCES = $(tests_loop_run_t_SOURCES)
+tests_loop_run_emu_t_LDADD = $(EMULATED)
+tests_loop_run_emu_t_LDFLAGS = $(tests_loop_run_t_LDFLAGS)
+tests_loop_task_emu_t_SOURCES = tests/loop/task.c
+tests_loop_task_emu_t_LDADD = $(EMULATED)
+tests_loop_timer_emu_t_SOURCES = $(tests_loop_timer_t_SOURCES)
+tests_loop_timer_emu_t_LDADD = $(EMULATED)
+tests_loop_timer_emu_t_LDFLAGS = $(tests_loop_timer_t_LDFLAGS)
+tests_mod_event_raw_emu_t_SOURCES = $(tests_mod_event_raw_t_SOURCES)
+tests_mod_event_raw_emu_t_LDADD = $(EMULATED)
+tests_mod_event_raw_emu_t_LDFLAGS = $(tests_mod_event_raw_t_LDFLAGS)
+tests_mod_fd_pump_emu_t_SOURCES = $(tests_mod_fd_pump_t_SOURCES)
+tests_mod_fd_pump_emu_t_LDADD = $(EMULATED)
+tests_mod_fd_pump_emu_t_LDFLAGS = $(tests_mod_fd_pump_t_LDFLAGS)
+tests_mod_fd_pump_copy_emu_t_SOURCES = $(tests_mod_fd_pump_copy_t_SOURCES)
+tests_mod_fd_pump_copy_emu_t_LDADD = $(EMULATED)
+tests_mod_fd_pump_copy_emu_t_LDFLAGS = $(tests_mod_fd_pump_copy_t_LDFLAGS)
+tests_mod_fd_pump_splice_emu_t_SOURCES = $(tests_mod_fd_pump_splice_t_SOURCES)
+tests_mod_fd_pump_splice_emu_t_LDADD = $(EMULATED)
+tests_mod_popen_emu_t_SOURCES = tests/mod/popen.c
+tests_mod_popen_emu_t_LDADD = $(EMULATED)
+tests_mod_signal_emu_t_SOURCES = tests/mod/signal.c
+tests_mod_signal_emu_t_LDADD = $(EMULATED)
+tests_mod_thread_emu_t_SOURCES = $(tests_mod_thread_t_SOURCES)
+tests_mod_thread_emu_t_LDADD = $(EMULATED)
+tests_mod_thread_emu_t_LDFLAGS = $(tests_mod_thread_t_LDFLAGS)
+tests_mod_wait_emu_t_SOURCES = tests/mod/wait.c
+tests_mod_wait_emu_t_LDADD = $(EMULATED)
+tests_mod_work_emu_t_SOURCES = $(tests_mod_work_t_SOURCES)
+tests_mod_work_emu_t_LDADD = $(EMULATED)
+tests_mod_work_emu_t_LDFLAGS = $(tests_mod_work_t_LDFLAGS)
+tests_poll_conformance_emu_t_SOURCES = $(tests_poll_conformance_t_SOURCES)
+tests_poll_conformance_emu_t_LDADD = $(EMULATED)
+tests_poll_conformance_fork_emu_t_SOURCES = $(tests_poll_conformance_fork_t_SOURCES)
+tests_poll_conformance_fork_emu_t_LDADD = $(EMULATED)
+tests_poll_conformance_life_emu_t_SOURCES = $(tests_poll_conformance_life_t_SOURCES)
+tests_poll_conformance_life_emu_t_LDADD = $(EMULATED)
+tests_poll_conformance_model_emu_t_SOURCES = $(tests_poll_conformance_model_t_SOURCES)
+tests_poll_conformance_model_emu_t_LDADD = $(EMULATED)
+tests_poll_conformance_scale_emu_t_SOURCES = $(tests_poll_conformance_scale_t_SOURCES)
+tests_poll_conformance_scale_emu_t_LDADD = $(EMULATED)
+
+tests_emu_selftest_kqueue_t_SOURCES = tests/emu/selftest_kqueue.c
+tests_emu_selftest_kqueue_t_CPPFLAGS = $(AM_CPPFLAGS) -I$(srcdir)/tests/emu/include
+tests_emu_selftest_kqueue_t_LDADD = $(EMULATED)
+
+EXTRA_PROGRAMS = $(EMU_TESTS)
