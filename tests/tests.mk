@@ -52,6 +52,7 @@ tests_base_timespec_t_LDADD = $(INSIDE)
 tests_loop_event_t_SOURCES = tests/loop/event.c $(SPY)
 tests_loop_event_t_LDADD = $(INSIDE)
 tests_loop_event_t_LDFLAGS = $(SPY_WRAPS)
+tests_loop_fork_t_LDADD = $(INSIDE)
 tests_loop_fork_t_LDFLAGS = $(AM_LDFLAGS) \
 	-Wl,--wrap=write
 tests_loop_loop_t_SOURCES = tests/loop/loop.c $(SPY)

@@ -511,13 +511,24 @@ ssize_t __wrap_write(int to, const void *buf, size_t n)
 	return __real_write(to, buf, n);
 }
 
+/* Posts when the last one has been handled, so that the loop falls asleep
+   and has to be woken. */
+static sem_t handled;
+
+static void let_post_again(void *unused)
+{
+	(void)unused;
+	CHECK_SYS(sem_post(&handled));
+}
+
 static void *post_slowly(void *unused)
 {
 	slow_poster = 1;
-	while (!__atomic_load_n(&hold_poster, __ATOMIC_SEQ_CST))
+	while (__atomic_load_n(&hold_poster, __ATOMIC_SEQ_CST)) {
 		iv_event_post(&event);
-	while (__atomic_load_n(&hold_poster, __ATOMIC_SEQ_CST))
-		iv_event_post(&event);
+		while (sem_wait(&handled) < 0)
+			;
+	}
 	return unused;
 }
 
@@ -540,17 +551,18 @@ static void fork_while_held(void (*fn)(void *))
 	begin();
 	sem_init(&in_write, 0, 0);
 	sem_init(&leave_write, 0, 0);
-	event.handler = nothing;
+	sem_init(&handled, 0, 0);
+	event.handler = let_post_again;
+	hold_poster = 1;
 	CHECK_INT(pthread_create(&tid, NULL, post_slowly, NULL), ==, 0);
 	timer_after(&timer, 1, poll_for_held, NULL);
 	iv_timer_register(&timer);
-	__atomic_store_n(&hold_poster, 1, __ATOMIC_SEQ_CST);
 	iv_main();
 	in_child(fn);
 	CHECK_SYS(sem_post(&leave_write));
-	CHECK_INT(pthread_join(tid, NULL), ==, 0);
 	quit_after_turns(2);
 	iv_main();
+	CHECK_INT(pthread_join(tid, NULL), ==, 0);
 	event.handler = got_event;
 	end();
 }
