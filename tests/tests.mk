@@ -29,16 +29,24 @@ tests_mod_fd_pump_copy_t_LDFLAGS = $(SPY_WRAPS)
 tests_mod_fd_pump_splice_t_SOURCES = tests/mod/fd_pump_splice.c $(PUMP_RIG)
 
 if USE_INOTIFY
-TESTS_C += tests/mod/inotify.t
-tests_mod_inotify_t_SOURCES = tests/mod/inotify.c $(SPY)
+TESTS_C += \
+	tests/mod/inotify.t \
+	tests/mod/inotify_watch.t
+INOTIFY_RIG = tests/mod/inotify_rig.c tests/mod/inotify_rig.h
+tests_mod_inotify_t_SOURCES = tests/mod/inotify.c $(INOTIFY_RIG) $(SPY)
 tests_mod_inotify_t_LDADD = $(INSIDE)
 tests_mod_inotify_t_LDFLAGS = $(SPY_WRAPS)
+tests_mod_inotify_watch_t_SOURCES = tests/mod/inotify_watch.c \
+	$(INOTIFY_RIG) $(SPY)
+tests_mod_inotify_watch_t_LDADD = $(INSIDE)
+tests_mod_inotify_watch_t_LDFLAGS = $(SPY_WRAPS)
 endif
 
 # ---- The core
 TESTS_C += \
 	tests/base/timerq.t \
 	tests/base/timespec.t \
+	tests/loop/debug.t \
 	tests/loop/event.t \
 	tests/loop/fork.t \
 	tests/loop/loop.t \

@@ -66,6 +66,12 @@ void ivi_bad_old(const char *fn, const char *type, const void *object)
 	iv_fatal("%s: %s %p is not registered", fn, type, object);
 }
 
+void ivi_bad_memory(const char *type, const void *object)
+{
+	iv_fatal("iv_main: %s %p was freed or overwritten while it was "
+		 "registered", type, object);
+}
+
 void ivi_bad_handler(const char *fn, const char *type, const void *object)
 {
 	iv_fatal("%s: %s %p has no handler", fn, type, object);

@@ -38,6 +38,9 @@ void ivi_bad_owner(const char *fn, const char *type, const void *object,
 void ivi_bad_handler(const char *fn, const char *type, const void *object)
 	__attribute__((noreturn, cold));
 
+void ivi_bad_memory(const char *type, const void *object)
+	__attribute__((noreturn, cold));
+
 static inline struct ivi_loop *ivi_loop_of_caller(const char *fn)
 {
 	struct ivi_loop *loop = ivi_self();
@@ -70,6 +73,14 @@ static inline void ivi_check_old(const char *fn, const char *type,
 {
 	if (ivi_unlikely(state != magic))
 		ivi_bad_old(fn, type, object);
+}
+
+/* Before a handler is called: is it still what was registered? */
+static inline void ivi_check_memory(const char *type, const void *object,
+				    uint32_t state, uint32_t magic)
+{
+	if (ivi_unlikely(state != magic))
+		ivi_bad_memory(type, object);
 }
 
 static inline void ivi_check_owner(const char *fn, const char *type,

@@ -306,6 +306,9 @@ IVI_PUBLIC void iv_event_post(struct iv_event *ev)
 		if (owner == 0)
 			iv_fatal("%s: iv_event %p is not registered", fn,
 				 (void *)ev);
+		if (IVI_DEBUGGING)
+			iv_fatal("%s: iv_event %p is not registered any more",
+				 fn, (void *)ev);
 		return;
 	}
 	post((struct ivi_loop *)owner, e);

@@ -104,7 +104,7 @@ static int contend(struct ivi_poller *p, struct ivi_fd *f,
 {
 	int ret;
 
-	if (p->method->caps & IVI_CAP_EAGER)
+	if (p->method->caps & (IVI_CAP_EAGER | IVI_CAP_NUMBERS))
 		return -EEXIST;
 	if (other->armed == 0)
 		sync_probing(p, other);
@@ -172,6 +172,8 @@ static int prepare(int fd)
 	int ret;
 
 	ret = ivi_fd_cloexec(fd);
+	if (IVI_DEBUGGING && ret == 0 && ivi_fd_is_blocking(fd))
+		ivi_note("iv_fd_register: fd %d becomes nonblocking", fd);
 	if (ret == 0)
 		ret = ivi_fd_nonblock(fd);
 	if (ret < 0)
@@ -230,6 +232,7 @@ static void call_handlers(struct ivi_fds *fds, struct ivi_fd *f,
 {
 	struct iv_fd *fd = ivi_fd_pub(f);
 
+	ivi_check_memory("iv_fd", fd, f->state, IVI_FD_REGISTERED);
 	fds->handled = f;
 	if ((ready & IVI_ERR) && fd->handler_err != NULL)
 		fd->handler_err(fd->cookie);
@@ -247,6 +250,42 @@ void ivi_fds_dispatch(struct ivi_loop *loop)
 	while ((f = ivi_poller_next_ready(loop->poller, &ready)) != NULL)
 		call_handlers(&loop->fds, f, ready);
 	loop->fds.handled = NULL;
+}
+
+/* ---- Debug builds ------------------------------------------------------------ */
+
+static void note_fd(const struct ivi_fd *f, const char *what)
+{
+	const struct iv_fd *fd = ivi_fd_pub(f);
+
+	ivi_note("%s: fd %d [iv_fd %p, handler_in %p, handler_out %p]", what,
+		 fd->fd, (const void *)fd,
+		 (const void *)(uintptr_t)fd->handler_in,
+		 (const void *)(uintptr_t)fd->handler_out);
+}
+
+void ivi_fds_leftovers(const struct ivi_loop *loop)
+{
+	const struct iv_list_head *lh;
+
+	iv_list_for_each (lh, &loop->poller->all)
+		note_fd(iv_container_of(lh, struct ivi_fd, all),
+			"iv_deinit: still registered");
+}
+
+void ivi_fds_find_closed(struct ivi_loop *loop)
+{
+	struct iv_list_head *lh;
+
+	iv_list_for_each (lh, &loop->poller->all) {
+		struct ivi_fd *f = iv_container_of(lh, struct ivi_fd, all);
+
+		if ((f->flags & IVI_FD_NOTED) ||
+		    ivi_fd_check(ivi_fd_pub(f)->fd) == 0)
+			continue;
+		f->flags |= IVI_FD_NOTED;
+		note_fd(f, "iv_main: closed before iv_fd_unregister()");
+	}
 }
 
 /* ---- Public ------------------------------------------------------------------- */

@@ -16,6 +16,11 @@ struct ivi_fds {
 
 void ivi_fds_fini(struct ivi_loop *loop);
 
+/* Debug builds: note what is registered still, and what was closed before it
+   was unregistered. */
+void ivi_fds_leftovers(const struct ivi_loop *loop);
+void ivi_fds_find_closed(struct ivi_loop *loop);
+
 /* Calls the handlers of all that the last wait has found. */
 void ivi_fds_dispatch(struct ivi_loop *loop);
 

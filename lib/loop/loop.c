@@ -24,10 +24,19 @@ static void prepare_process(void)
 
 static void fini(struct ivi_loop *loop)
 {
-	ivi_events_fini(loop);
 	ivi_fds_fini(loop);
 	ivi_poller_free(loop->poller);
 	free(loop);
+}
+
+static void note_leftovers(struct ivi_loop *loop)
+{
+	if (loop->events.registered > 0)
+		ivi_note("iv_deinit: %u iv_events are still registered",
+			 loop->events.registered);
+	ivi_fds_leftovers(loop);
+	ivi_tasks_leftovers(loop);
+	ivi_timers_leftovers(loop);
 }
 
 static void take_down(void *_loop)
@@ -39,6 +48,9 @@ static void take_down(void *_loop)
 	ivi_tls_deinit_users(loop);
 	ivi_tls_fini(loop);
 	ivi_self_set(NULL, take_down);
+	ivi_events_fini(loop);
+	if (IVI_DEBUGGING)
+		note_leftovers(loop);
 	ivi_check_fini(loop);
 	fini(loop);
 }

@@ -61,6 +61,7 @@ IVI_OVERLAY(iv_fd, pad, ivi_fd)
 #define IVI_FD_PROBE	0x02	/* apply() must ask the kernel even if nothing
 				   is wanted: does it take this descriptor? */
 #define IVI_FD_GONE	0x04	/* being unregistered */
+#define IVI_FD_NOTED	0x08	/* debug builds: was found closed */
 
 struct ivi_poll_method {
 	/* As IV_SELECT_POLL_METHOD spells it; users see it. */
@@ -119,6 +120,8 @@ struct ivi_poll_method {
 #define IVI_CAP_EAGER	0x02	/* apply() costs no system call: do it now */
 #define IVI_CAP_FORGETS	0x04	/* the kernel forgets a number with close(2),
 				   duplicates or not */
+
+#define IVI_CAP_NUMBERS	0x08	/* cannot tell two files of one number apart */
 
 #define IVI_WOKE_TIMER	0x01
 

@@ -13,6 +13,8 @@ static bool wait_for_events(struct ivi_loop *loop)
 	bool block, look;
 
 	ivi_events_check_fork(loop);
+	if (IVI_DEBUGGING)
+		ivi_fds_find_closed(loop);
 	block = !ivi_tasks_pending(loop) && ivi_events_sleep(loop);
 	look = ivi_poller_wait(loop->poller, ivi_timers_soonest(loop), block);
 	if (block)
@@ -41,6 +43,8 @@ IVI_PUBLIC void iv_main(void)
 {
 	struct ivi_loop *loop = ivi_loop_of_caller("iv_main");
 
+	if (IVI_DEBUGGING && loop->run.depth > 0)
+		ivi_note("iv_main: called by a handler that iv_main() called");
 	loop->run.quit = false;
 	loop->run.depth++;
 	run(loop);

@@ -62,6 +62,7 @@ void ivi_tasks_run(struct ivi_loop *loop)
 						     struct ivi_task, node);
 		struct iv_task *task = ivi_task_pub(t);
 
+		ivi_check_memory("iv_task", task, t->state, TASK_REGISTERED);
 		t->epoch = ts->epoch;
 		ivi_task_drop(loop, task);
 		task->handler(task->cookie);
@@ -69,6 +70,20 @@ void ivi_tasks_run(struct ivi_loop *loop)
 	ts->running = outer;
 	if (outer)
 		ts->epoch = epoch;
+}
+
+void ivi_tasks_leftovers(const struct ivi_loop *loop)
+{
+	const struct iv_list_head *lh;
+
+	iv_list_for_each (lh, &loop->tasks.queue) {
+		const struct iv_task *task = ivi_task_pub(
+			iv_container_of(lh, struct ivi_task, node));
+
+		ivi_note("iv_deinit: iv_task %p is still registered "
+			 "[handler %p]", (const void *)task,
+			 (const void *)(uintptr_t)task->handler);
+	}
 }
 
 /* ---- Public --------------------------------------------------------------- */

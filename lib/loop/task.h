@@ -34,6 +34,9 @@ void ivi_tasks_init(struct ivi_loop *loop);
 /* Runs one round. */
 void ivi_tasks_run(struct ivi_loop *loop);
 
+/* Debug builds: notes what is registered still. */
+void ivi_tasks_leftovers(const struct ivi_loop *loop);
+
 bool ivi_tasks_pending(const struct ivi_loop *loop);
 
 /* iv_task_register() for internal tasks: they do not hold the loop. */

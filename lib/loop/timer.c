@@ -33,10 +33,27 @@ void ivi_timers_run(struct ivi_loop *loop)
 						      struct ivi_timer, node);
 		struct iv_timer *timer = ivi_timer_pub(t);
 
+		ivi_check_memory("iv_timer", timer, t->state,
+				 TIMER_REGISTERED);
 		t->state = 0;
 		iv_list_del(&t->node);
 		ivi_release(loop);
 		timer->handler(timer->cookie);
+	}
+}
+
+void ivi_timers_leftovers(struct ivi_loop *loop)
+{
+	struct iv_list_head *lh, *expired = &loop->timers.expired;
+
+	ivi_timerq_collect(&loop->timers.q, INT64_MAX, expired);
+	iv_list_for_each (lh, expired) {
+		const struct iv_timer *timer = ivi_timer_pub(
+			iv_container_of(lh, struct ivi_timer, node));
+
+		ivi_note("iv_deinit: iv_timer %p is still registered "
+			 "[handler %p]", (const void *)timer,
+			 (const void *)(uintptr_t)timer->handler);
 	}
 }
 

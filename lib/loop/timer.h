@@ -30,6 +30,9 @@ void ivi_timers_init(struct ivi_loop *loop);
 /* Collects what is due, then runs it. */
 void ivi_timers_run(struct ivi_loop *loop);
 
+/* Debug builds: notes what is registered still, and forgets it. */
+void ivi_timers_leftovers(struct ivi_loop *loop);
+
 /* When ivi_timers_run() is to be called next, or IVI_NEVER. */
 int64_t ivi_timers_soonest(struct ivi_loop *loop);
 

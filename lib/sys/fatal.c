@@ -19,10 +19,10 @@
 
 static void (*fatal_handler)(const char *msg);
 
-static void say(const char *text)
+static void say(const char *prefix, const char *text)
 {
 	struct iovec iov[3] = {
-		{ (void *)(uintptr_t)"ivykis: ", 8 },
+		{ (void *)(uintptr_t)prefix, strlen(prefix) },
 		{ (void *)(uintptr_t)text, strlen(text) },
 		{ (void *)(uintptr_t)"\n", 1 },
 	};
@@ -41,13 +41,24 @@ IVI_PUBLIC void iv_fatal(const char *fmt, ...)
 	vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
 
-	say(text);
+	say("ivykis: ", text);
 	handler = __atomic_load_n(&fatal_handler, __ATOMIC_ACQUIRE);
 	if (handler != NULL)
 		handler(text);
 	else
 		syslog(LOG_CRIT, "%s", text);
 	abort();
+}
+
+void ivi_note(const char *fmt, ...)
+{
+	char text[TEXT_SIZE];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	say("ivykis: note: ", text);
 }
 
 IVI_PUBLIC void iv_set_fatal_msg_handler(void (*handler)(const char *msg))

@@ -32,6 +32,8 @@ void ivi_nap(int64_t ns);
 int ivi_fd_cloexec(int fd);
 int ivi_fd_nonblock(int fd);
 
+bool ivi_fd_is_blocking(int fd);
+
 /* -ENOTSOCK if fd is something else than a socket. */
 int ivi_fd_oob_inline(int fd);
 
@@ -123,6 +125,16 @@ void ivi_ignore_default_signals(void);
 void ivi_unignore_default_signals(void);
 
 /* ---- fatal.c: iv_fatal() ------------------------------------------------ */
+
+/* configure --enable-debug: more mistakes are told, at some cost. */
+#ifdef IVI_DEBUG
+#define IVI_DEBUGGING	true
+#else
+#define IVI_DEBUGGING	false
+#endif
+
+/* One line on stderr about something that is not fatal; debug builds only. */
+void ivi_note(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
 /* "EBADF" etc., for messages; "errno 123" where the C library cannot say. */
 const char *ivi_errname(int err);
