@@ -502,6 +502,14 @@ static int64_t ns_now(void)
 	return iv_now.tv_sec * INT64_C(1000000000) + iv_now.tv_nsec;
 }
 
+/* Where the C library calls it by another name, the spy misses it. */
+static void take_clock(void)
+{
+	spy_clock_take(INT64_C(1000000000));
+	if (ns_now() != INT64_C(1000000000))
+		SKIP("the clock cannot be taken over");
+}
+
 static int64_t stopped_at;
 
 static void note_stopped(void *unused)
@@ -519,7 +527,7 @@ TEST(idle_worker_ends_after_ten_seconds)
 	int i;
 
 	sem_init(&thread_stopped, 0, 0);
-	spy_clock_take(INT64_C(1000000000));
+	take_clock();
 	iv_init();
 	pool_set(&pool, 2);
 	pool.thread_stop = note_stopped;
@@ -556,7 +564,7 @@ TEST(time_is_read_anew_after_each_item)
 	int64_t at[3];
 	int i;
 
-	spy_clock_take(INT64_C(1000000000));
+	take_clock();
 	pool_open(1);
 	gate_submit(&g, counted);
 	for (i = 0; i < 3; i++)
