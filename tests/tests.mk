@@ -87,6 +87,7 @@ SPY_WRAPS = $(AM_LDFLAGS) \
 	-Wl,--wrap=timerfd_create,--wrap=timerfd_settime,--wrap=write
 
 TESTS_SH = \
+	tests/integration/dropin.sh \
 	tests/integration/demo.sh \
 	tests/integration/tcp_relay.sh \
 	tests/integration/watch_dir.sh \
@@ -105,6 +106,7 @@ TESTS_SH = \
 
 # What scripts read.
 TESTS_EXTRA = \
+	tests/integration/dropin.c \
 	tests/integration/syslog-ng.py \
 	tests/meta/every.c \
 	tests/meta/exports.txt \
