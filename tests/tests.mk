@@ -12,10 +12,12 @@ TESTS_C = \
 	tests/meta/layout.t
 
 TESTS_C += \
+	tests/sys/splice.t \
 	tests/mod/event_raw.t \
 	tests/mod/fd_pump.t \
 	tests/mod/fd_pump_copy.t \
 	tests/mod/fd_pump_splice.t
+tests_sys_splice_t_LDADD = $(INSIDE)
 PUMP_RIG = tests/mod/pump_rig.c tests/mod/pump_rig.h
 tests_mod_event_raw_t_SOURCES = tests/mod/event_raw.c $(SPY)
 tests_mod_event_raw_t_LDADD = $(INSIDE)
