@@ -88,6 +88,69 @@ SPY_WRAPS = $(AM_LDFLAGS) \
 	-Wl,--wrap=pthread_setspecific,--wrap=read,--wrap=realloc \
 	-Wl,--wrap=timerfd_create,--wrap=timerfd_settime,--wrap=write
 
+# ---- Descriptors and poll methods
+TESTS_C += \
+	tests/loop/fd.t \
+	tests/loop/fd_misuse.t \
+	tests/loop/init.t \
+	tests/loop/poller.t \
+	tests/poll/conformance.t \
+	tests/poll/conformance_fork.t \
+	tests/poll/conformance_life.t \
+	tests/poll/conformance_model.t \
+	tests/poll/conformance_scale.t \
+	tests/poll/epoll.t \
+	tests/poll/epoll_refused.t \
+	tests/poll/epoll_timerfd.t \
+	tests/poll/poll.t \
+	tests/poll/ppoll.t
+tests_loop_fd_t_SOURCES = tests/loop/fd.c $(LAB)
+tests_loop_fd_misuse_t_SOURCES = tests/loop/fd_misuse.c $(LAB)
+tests_loop_init_t_LDADD = $(INSIDE)
+tests_loop_init_t_LDFLAGS = $(AM_LDFLAGS) \
+	-Wl,--wrap=getrlimit,--wrap=setrlimit \
+	-Wl,--wrap=getrlimit64,--wrap=setrlimit64
+tests_loop_poller_t_SOURCES = tests/loop/poller.c $(LAB)
+tests_poll_conformance_t_SOURCES = tests/poll/conformance.c $(LAB)
+tests_poll_conformance_fork_t_SOURCES = tests/poll/conformance_fork.c $(LAB)
+tests_poll_conformance_life_t_SOURCES = tests/poll/conformance_life.c $(LAB)
+tests_poll_conformance_model_t_SOURCES = tests/poll/conformance_model.c $(LAB)
+tests_poll_conformance_scale_t_SOURCES = tests/poll/conformance_scale.c $(LAB)
+tests_poll_epoll_t_SOURCES = tests/poll/epoll.c $(LAB)
+tests_poll_epoll_refused_t_SOURCES = tests/poll/epoll_refused.c $(LAB)
+tests_poll_epoll_timerfd_t_SOURCES = tests/poll/epoll_timerfd.c $(LAB)
+tests_poll_poll_t_SOURCES = tests/poll/poll.c $(LAB)
+tests_poll_ppoll_t_SOURCES = tests/poll/ppoll.c $(LAB)
+
+LAB = tests/poll/lab.c tests/poll/lab.h
+
+# ---- Signals and children
+TESTS_C += \
+	tests/mod/child_inside.t \
+	tests/mod/popen.t \
+	tests/mod/sigaction.t \
+	tests/mod/signal.t \
+	tests/mod/wait.t \
+	tests/sys/child.t \
+	tests/sys/sig.t
+tests_mod_child_inside_t_SOURCES = tests/mod/child_inside.c $(SPY)
+tests_mod_child_inside_t_LDADD = $(INSIDE)
+tests_mod_child_inside_t_LDFLAGS = $(SPY_WRAPS) \
+	-Wl,--wrap=fork,--wrap=kill,--wrap=wait4,--wrap=waitpid
+tests_sys_child_t_LDADD = $(INSIDE)
+tests_sys_sig_t_LDADD = $(INSIDE)
+
+# ---- Threads and work
+TESTS_C += \
+	tests/mod/thread.t \
+	tests/mod/work.t
+tests_mod_thread_t_SOURCES = tests/mod/thread.c $(SPY)
+tests_mod_thread_t_LDADD = $(INSIDE)
+tests_mod_thread_t_LDFLAGS = $(SPY_WRAPS) -Wl,--wrap=pthread_create
+tests_mod_work_t_SOURCES = tests/mod/work.c $(SPY)
+tests_mod_work_t_LDADD = $(INSIDE)
+tests_mod_work_t_LDFLAGS = $(SPY_WRAPS) -Wl,--wrap=pthread_create
+
 TESTS_SH = \
 	tests/integration/dropin.sh \
 	tests/integration/demo.sh \
