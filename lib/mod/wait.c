@@ -10,6 +10,11 @@
  * rest in proportion to its size, during which further SIGCHLDs are merged,
  * so that n children that end one after another do not cost n sweeps.
  *
+ * A process has one state to report at a time: a later change replaces an
+ * earlier one that nobody has waited for, and is followed by another SIGCHLD
+ * (wait_consider_child() in Linux' kernel/exit.c).  So one look per SIGCHLD
+ * is enough.
+ *
  * The lock `reaping' covers the moment in which a pid ceases to be ours, so
  * that iv_wait_interest_kill() never hits a stranger.
  */
@@ -119,8 +124,6 @@ static bool collect(struct child *c)
 		return false;
 	if (c->ended)
 		retire(c);
-	else if (!iv_task_registered(&c->look))
-		iv_task_register(&c->look);
 	wait->handler(wait->cookie, status, has_usage ? &usage : NULL);
 	return true;
 }
@@ -206,14 +209,12 @@ static int children_init(void *_t)
 }
 
 /* A forked child that goes on with this loop has not inherited the hook. */
-static bool is_hooked(const struct children *t)
-{
-	return t->count > 0 && t->generation == ivi_fork_generation();
-}
-
 static int attach(struct children *t)
 {
-	if (!is_hooked(t) && ivi_signal_register_hook(&t->sigchld) < 0)
+	bool hooked = t->count > 0 &&
+		      t->generation == ivi_fork_generation();
+
+	if (!hooked && ivi_signal_register_hook(&t->sigchld) < 0)
 		return -errno;
 	t->generation = ivi_fork_generation();
 	t->count++;
@@ -222,9 +223,10 @@ static int attach(struct children *t)
 
 static void detach(struct children *t)
 {
-	if (t->count == 1 && is_hooked(t))
-		iv_signal_unregister(&t->sigchld);
-	if (--t->count == 0 && iv_timer_registered(&t->again))
+	if (--t->count > 0)
+		return;
+	iv_signal_unregister(&t->sigchld);
+	if (iv_timer_registered(&t->again))
 		iv_timer_unregister(&t->again);
 }
 

@@ -4,9 +4,12 @@
  * things, what they ask of it, and the schedule of iv_popen's signals.
  */
 #include "config.h"
+#include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <sys/ptrace.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <iv_popen.h>
 #include <iv_signal.h>
@@ -27,6 +30,7 @@ pid_t __real_wait4(pid_t pid, int *status, int options, struct rusage *usage);
 pid_t __wrap_wait4(pid_t pid, int *status, int options, struct rusage *usage);
 pid_t __real_waitpid(pid_t pid, int *status, int options);
 pid_t __wrap_waitpid(pid_t pid, int *status, int options);
+int __real_poll(struct pollfd *fds, nfds_t n, int ms);
 int __real_kill(pid_t pid, int sig);
 int __wrap_kill(pid_t pid, int sig);
 
@@ -65,6 +69,8 @@ int __wrap_kill(pid_t pid, int sig)
 {
 	siginfo_t info;
 
+	/* Never to everybody, no matter what is broken. */
+	CHECK(pid != -1 && pid != 0);
 	if (pid != watched)
 		return __real_kill(pid, sig);
 	CHECK_INT(sent_count, <, sent_max);
@@ -77,6 +83,11 @@ int __wrap_kill(pid_t pid, int sig)
 	}
 	errno = kill_error;
 	return kill_error == 0 ? 0 : -1;
+}
+
+static int64_t now_ns(void)
+{
+	return iv_now.tv_sec * SEC + iv_now.tv_nsec;
 }
 
 static void expect_no_children(void)
@@ -259,7 +270,6 @@ FATAL_TEST_ONCE(register_out_of_memory,
 
 /* ---- Work per child ----------------------------------------------------------------- */
 
-#ifdef HAVE_PIDFD
 #define CHILDREN	400
 
 static struct iv_wait_interest many[CHILDREN];
@@ -285,6 +295,7 @@ static void wait_for_eof(void *_fds)
 	_exit(0);
 }
 
+#ifdef HAVE_PIDFD
 /* One child ends at a time, among many. */
 TEST(an_exit_costs_a_constant_number_of_waits)
 {
@@ -314,12 +325,126 @@ TEST(an_exit_costs_a_constant_number_of_waits)
 }
 #endif
 
-/* ---- The schedule of signals --------------------------------------------------------- */
+/* ---- Sweeps -------------------------------------------------------------------------- */
 
-static int64_t now_ns(void)
+#ifdef SYS_pidfd_open
+#define BLIND	10
+
+/* A SIGCHLD, for whatever reason, and a look at the consequences that takes
+   no time; the number of waits. */
+static unsigned waits_of_sigchld(void)
 {
-	return iv_now.tv_sec * SEC + iv_now.tv_nsec;
+	waits = 0;
+	raise(SIGCHLD);
+	quit_after_turns(4);
+	iv_main();
+	return waits;
 }
+
+/* Without pidfds all children have to be looked at, but not every time. */
+TEST(a_sweep_is_followed_by_rest)
+{
+	int fds[2];
+	int i;
+
+	deny_syscall(SYS_pidfd_open, ENOSYS);
+	make_pipe(fds);
+	iv_init();
+	for (i = 0; i < BLIND; i++) {
+		many[i].cookie = &many[i];
+		many[i].handler = one_of_many;
+		CHECK_INT(iv_wait_interest_register_spawn(&many[i],
+							  wait_for_eof, fds),
+			  ==, 0);
+	}
+	spy_clock_take(now_ns() + SEC);
+	CHECK_INT(waits_of_sigchld(), ==, BLIND);
+	CHECK_INT(waits_of_sigchld(), ==, 0);
+	CHECK_INT(waits_of_sigchld(), ==, 0);
+	spy_clock_advance(SEC);
+	quit_after_turns(2);
+	iv_main();
+	CHECK_INT(waits, ==, BLIND);
+	CHECK_INT(waits_of_sigchld(), ==, 0);
+
+	for (i = 0; i < BLIND; i++) {
+		CHECK_INT(iv_wait_interest_kill(&many[i], SIGKILL), ==, 0);
+		iv_wait_interest_unregister(&many[i]);
+		CHECK_INT(__real_waitpid(many[i].pid, NULL, 0), ==,
+			  many[i].pid);
+	}
+	/* No timer is left. */
+	iv_main();
+	close_pair(fds);
+	iv_deinit();
+}
+#endif
+
+#ifdef HAVE_PIDFD
+static void trace_until_eof(void *_fds)
+{
+	int *fds = _fds;
+	char c;
+
+	CHECK_SYS(ptrace(PTRACE_SEIZE, many[0].pid, NULL, NULL));
+	poke(fds[1]);
+	close(fds[1]);
+	while (read(fds[2], &c, 1) > 0)
+		;
+}
+
+/* Whoever has the right to wait for it. */
+static void await_end(pid_t pid)
+{
+	int fd = (int)CHECK_SYS(syscall(SYS_pidfd_open, pid, 0));
+	struct pollfd pfd = { .fd = fd, .events = POLLIN };
+
+	CHECK_SYS(__real_poll(&pfd, 1, -1));
+	close(fd);
+}
+
+/* A debugger has the first right to a process's end.  Until it has taken
+   note, the pidfd is readable, but there is nothing to collect. */
+TEST(a_child_that_is_traced)
+{
+	int fds[4];
+	char c;
+	pid_t tracer;
+
+	make_pipe(fds);
+	make_pipe(fds + 2);
+	iv_init();
+	many[0].cookie = &many[0];
+	many[0].handler = one_of_many;
+	CHECK_INT(iv_wait_interest_register_spawn(&many[0], wait_for_eof,
+						  fds + 2), ==, 0);
+	tracer = (pid_t)CHECK_SYS(__real_fork());
+	if (tracer == 0) {
+		close(fds[3]);
+		trace_until_eof(fds);
+		_exit(0);
+	}
+	close(fds[1]);
+	if (read(fds[0], &c, 1) != 1)
+		SKIP("processes cannot be traced here");
+	CHECK_INT(iv_wait_interest_kill(&many[0], SIGKILL), ==, 0);
+	await_end(many[0].pid);
+	waits = 0;
+	quit_after_turns(20);
+	iv_main();
+	CHECK_INT(many_ended, ==, 0);
+	CHECK_INT(waits, <=, 2);
+	close(fds[0]);
+	close(fds[2]);
+	close(fds[3]);
+	iv_main();
+	CHECK_INT(many_ended, ==, 1);
+	CHECK_INT(__real_waitpid(tracer, NULL, 0), ==, tracer);
+	iv_deinit();
+}
+#endif
+
+/* ---- The schedule of signals --------------------------------------------------------- */
 
 /* A program that SIGTERM cannot impress, until SIGNALS have been sent. */
 static void check_schedule(unsigned signals, int error)

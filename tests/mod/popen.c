@@ -383,6 +383,7 @@ TEST(stopped_and_continued)
 	fd = shell(&req, "r", "echo $$; exec sleep 1000");
 	CHECK_INT(read(fd, text, sizeof(text)), >, 0);
 	pid = (pid_t)atol(text);
+	CHECK_INT(pid, >, 1);
 	kill(pid, SIGSTOP);
 	CHECK_SYS(waitid(P_PID, (id_t)pid, &info, WSTOPPED | WNOWAIT));
 	quit_after_turns(4);

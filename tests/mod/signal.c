@@ -423,12 +423,21 @@ TEST(bad_numbers_are_refused)
 /* The C library keeps this one for itself: sigaction() refuses it. */
 TEST(a_number_that_the_system_refuses)
 {
-	struct iv_signal sig;
+	struct iv_signal sig, other[2];
 
 	iv_init();
 	set(&sig, 33, 0, never_handler, NULL);
 	CHECK_ERRNO(iv_signal_register(&sig), EINVAL);
 	iv_main();
+	memset(&sig, 0xa5, sizeof(sig));
+	add(&other[0], SIGRTMAX, 0, trace, "m");
+	add(&other[1], SIGUSR1, 0, trace, "1");
+	raise(SIGRTMAX);
+	raise(SIGUSR1);
+	turn();
+	CHECK_STR(traced(), "m1");
+	iv_signal_unregister(&other[0]);
+	iv_signal_unregister(&other[1]);
 	iv_deinit();
 }
 #endif
@@ -685,6 +694,28 @@ TEST(nothing_is_handed_over_without_a_call)
 	turn();
 	CHECK_STR(traced(), "b");
 	iv_signal_unregister(&sig[1]);
+	iv_deinit();
+}
+
+static void drop_other(void *other)
+{
+	trace("x");
+	iv_signal_unregister(other);
+}
+
+/* Both are due; the first to be called drops the other. */
+TEST(a_plain_interest_hands_nothing_over)
+{
+	struct iv_signal sig[2];
+
+	iv_init();
+	add(&sig[0], SIGINT, 0, drop_other, &sig[1]);
+	add(&sig[1], SIGINT, 0, never_handler, NULL);
+	raise(SIGINT);
+	turn();
+	turn();
+	CHECK_STR(traced(), "x");
+	iv_signal_unregister(&sig[0]);
 	iv_deinit();
 }
 
@@ -982,6 +1013,7 @@ static void child_raises(void *unused)
 {
 	(void)unused;
 	raise(SIGUSR1);
+	turn();
 }
 
 TEST(a_signal_in_a_child_does_nothing)
@@ -1044,7 +1076,11 @@ static void child_goes_on(void *unused)
 	iv_signal_unregister(&usr1);
 	iv_signal_unregister(&usr2);
 	iv_signal_unregister(&hup);
+	raise(SIGUSR1);
+	turn();
+	CHECK_INT(t.calls, ==, 2);
 	iv_signal_unregister(&sig);
+	CHECK(action_of(SIGUSR1).sa_handler == SIG_DFL);
 	iv_main();
 	iv_deinit();
 }
@@ -1056,6 +1092,36 @@ static void child_drops(void *unused)
 	iv_signal_unregister(&usr2);
 	iv_signal_unregister(&hup);
 	iv_main();
+	iv_deinit();
+}
+
+static void add_usr2(void *sig)
+{
+	add(sig, SIGUSR2, 0, trace, "");
+}
+
+/* By the time it gives up the loop, the inherited interests are void. */
+static void child_lets_go(void *unused)
+{
+	struct iv_signal sig;
+	struct loop_thread *t = loop_thread_start(NULL, NULL, NULL);
+
+	(void)unused;
+	loop_thread_call(t, add_usr2, &sig);
+	iv_deinit();
+	CHECK(action_of(SIGUSR1).sa_handler == SIG_DFL);
+	CHECK(action_of(SIGUSR2).sa_handler != SIG_DFL);
+	loop_thread_call(t, drop, &sig);
+	CHECK(action_of(SIGUSR2).sa_handler == SIG_DFL);
+	loop_thread_stop(t);
+}
+
+TEST(a_child_lets_go_of_the_loop)
+{
+	iv_init();
+	add_three();
+	reap_child(fork_child(child_lets_go, NULL));
+	drop_three();
 	iv_deinit();
 }
 

@@ -400,15 +400,19 @@ WAIT_TEST(what_is_no_child_is_reported)
 	iv_deinit();
 }
 
-/* kill(-1) would end the whole session. */
+/* Asked with signal 0, which does no harm should it go to kill(-1). */
 TEST(signals_go_to_single_processes)
 {
+	static const pid_t pids[] = { -1, 0, -2 };
 	struct noted n;
+	unsigned i;
 
 	iv_init();
-	watch(&n, -1);
-	CHECK_INT(iv_wait_interest_kill(&n.w, SIGKILL), ==, -ESRCH);
-	iv_wait_interest_unregister(&n.w);
+	for (i = 0; i < 3; i++) {
+		watch(&n, pids[i]);
+		CHECK_INT(iv_wait_interest_kill(&n.w, 0), ==, -ESRCH);
+		iv_wait_interest_unregister(&n.w);
+	}
 	iv_deinit();
 }
 
@@ -586,10 +590,12 @@ TEST(sigchld_is_blocked)
 	if (fd < 0)
 		SKIP("no pidfds: %s", strerror(errno));
 	close(fd);
+	iv_init();
+	/* The kernel refuses this pid, but not pidfds. */
+	check_no_child(-1);
 	sigemptyset(&mask);
 	sigaddset(&mask, SIGCHLD);
 	CHECK_INT(pthread_sigmask(SIG_BLOCK, &mask, NULL), ==, 0);
-	iv_init();
 	spawn(&n, exit_with, (void *)4);
 	iv_main();
 	CHECK_STR(n.text, "E4");
@@ -1023,7 +1029,7 @@ static void start_anew(void *_n)
 	iv_deinit();
 }
 
-TEST(the_program_forks)
+WAIT_TEST(the_program_forks)
 {
 	struct noted n;
 
