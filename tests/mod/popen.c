@@ -194,10 +194,10 @@ static void close_and_check(void *mask)
 {
 	int fd;
 
+	iv_init();
 	for (fd = 0; fd < 3; fd++)
 		if ((uintptr_t)mask & (1u << fd))
 			close(fd);
-	iv_init();
 	check_stdio();
 	iv_deinit();
 }

@@ -215,6 +215,35 @@ TEST_ONCE(no_report_is_no_error)
 	reap_child(p.pid);
 }
 
+static void check_private(int fd)
+{
+	CHECK_INT(fd, >, 2);
+	CHECK_INT(CHECK_SYS(fcntl(fd, F_GETFD)), ==, FD_CLOEXEC);
+}
+
+static void close_and_open(void *mask)
+{
+	struct ivi_exec x;
+	int fd, parent;
+
+	for (fd = 0; fd < 3; fd++)
+		if ((uintptr_t)mask & (1u << fd))
+			close(fd);
+	CHECK_INT(ivi_exec_open(&x, (uintptr_t)mask & 1, &parent), ==, 0);
+	check_private(x.pipe);
+	check_private(x.null);
+	check_private(x.report[1]);
+}
+
+/* What the program is to have as 0, 1, 2 must not be in their way. */
+TEST_ONCE(with_standard_descriptors_closed)
+{
+	uintptr_t mask;
+
+	for (mask = 0; mask < 8; mask++)
+		reap_child(fork_child(close_and_open, (void *)mask));
+}
+
 /* The fence sees what an attempt leaves open. */
 TEST_ONCE(opening_without_descriptors)
 {
