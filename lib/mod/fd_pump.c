@@ -110,7 +110,6 @@ static void drop_buf(struct iv_fd_pump *pump)
 	if (pump->buf != NULL)
 		buf_put(pump->buf);
 	pump->buf = NULL;
-	ivi_pump_set_full(pump, false);
 }
 
 /* ---- Moving ------------------------------------------------------------- */

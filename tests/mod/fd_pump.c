@@ -118,6 +118,40 @@ TEST_ONCE(the_end_of_an_empty_stream)
 	each_way(end_of_nothing);
 }
 
+/* What comes after the end is not looked at, neither before the rest is
+   written nor afterwards. */
+static void file_grows(void)
+{
+	int file, writer, to[2];
+	size_t filled;
+	struct rig r;
+
+	file = open_file("grows", O_RDONLY | O_TRUNC);
+	writer = open_file("grows", O_WRONLY);
+	put(writer, "data");
+	pipe_pair(to);
+	filled = fill(to[1]);
+	rig_init(&r, file, to[1], 0);
+	STEP(&r, 1, 1, 1);
+	STEP(&r, 1, 0, 1);
+	put(writer, "more");
+	STEP(&r, 1, 0, 1);
+	CHECK_INT(drain(to[0]), ==, filled);
+	STEP(&r, 0, 0, 0);
+	put(writer, "even more");
+	STEP(&r, 0, 0, 0);
+	expect(to[0], "data");
+	iv_fd_pump_destroy(&r.pump);
+	CHECK_SYS(close(file));
+	CHECK_SYS(close(writer));
+	close_pair(to);
+}
+
+TEST_ONCE(nothing_comes_after_the_end)
+{
+	each_way(file_grows);
+}
+
 static void end_behind_data(void)
 {
 	int from[2], to[2];

@@ -7,6 +7,7 @@
 #include <linux/seccomp.h>
 #include <sys/ioctl.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include "harness/spy.h"
 #include "mod/pump_rig.h"
 
@@ -138,8 +139,72 @@ TEST_ONCE(a_target_that_takes_nothing)
 	iv_deinit();
 }
 
-/* What a target did not take comes before what is read next. */
+/* What a target did not take comes before what is read next.  A file that
+   may not grow takes a part. */
 TEST_ONCE(a_target_that_takes_a_part)
+{
+	struct rlimit old, low;
+	struct stream w = { 0 }, s = { 0 };
+	int from[2], file;
+	struct rig r;
+
+	iv_init();
+	deny_syscall(SYS_splice, ENOSYS);
+	socket_pair(from);
+	file = open_file("file", O_RDWR);
+	rig_init(&r, from[0], file, 0);
+	CHECK_INT(stream_write(&w, from[1], 6000), ==, 6000);
+	CHECK_SYS(getrlimit(RLIMIT_FSIZE, &old));
+	low = old;
+	low.rlim_cur = 1000;
+	CHECK_SYS(setrlimit(RLIMIT_FSIZE, &low));
+	STEP(&r, 1, 1, 1);
+	CHECK_SYS(setrlimit(RLIMIT_FSIZE, &old));
+	STEP(&r, 1, 1, 0);
+	STEP(&r, 1, 1, 0);
+	CHECK_SYS(lseek(file, 0, SEEK_SET));
+	stream_drain(&s, file);
+	CHECK_INT(s.pos, ==, 6000);
+	iv_fd_pump_destroy(&r.pump);
+	CHECK_SYS(close(file));
+	close_pair(from);
+	iv_deinit();
+}
+
+/* Once it copies, a pump needs no descriptors. */
+TEST_ONCE(a_copying_pump_has_no_pipe)
+{
+	int from[2][2], to[2][2], i, before;
+	struct rig r[2];
+
+	iv_init();
+	for (i = 0; i < 2; i++) {
+		socket_pair(from[i]);
+		pipe_pair(to[i]);
+	}
+	deny_syscall(SYS_splice, EINVAL);
+	for (i = 0; i < 2; i++) {
+		rig_init(&r[i], from[i][0], to[i][1], 0);
+		poke(from[i][1]);
+		STEP(&r[i], 1, 1, 0);
+	}
+	/* The first one now gets the buffer that both have used. */
+	before = open_fds();
+	for (i = 0; i < 2; i++) {
+		fill(to[i][1]);
+		poke(from[i][1]);
+		STEP(&r[i], 1, 1, 1);
+	}
+	CHECK_INT(open_fds(), ==, before);
+	for (i = 0; i < 2; i++) {
+		iv_fd_pump_destroy(&r[i].pump);
+		close_pair(from[i]);
+		close_pair(to[i]);
+	}
+	iv_deinit();
+}
+
+TEST_ONCE(a_stream_in_pieces)
 {
 	struct stream w = { 0 }, s = { 0 };
 	int from[2], to[2], steps = 0;

@@ -40,6 +40,31 @@ TEST_ONCE(full_at_the_end_of_the_input)
 	iv_deinit();
 }
 
+/* It asks for input again once a part has got out. */
+TEST_ONCE(no_longer_full)
+{
+	int from[2], to[2];
+	struct stream w = { 0 };
+	char buf[3 * 4096];
+	struct rig r;
+
+	iv_init();
+	socket_pair(from);
+	pipe_pair(to);
+	fill(to[1]);
+	rig_init(&r, from[0], to[1], 0);
+	while (r.in) {
+		stream_write(&w, from[1], 6000);
+		CHECK_INT(iv_fd_pump_pump(&r.pump), ==, 1);
+	}
+	CHECK_INT(read(to[0], buf, sizeof(buf)), ==, sizeof(buf));
+	STEP(&r, 1, 1, 1);
+	iv_fd_pump_destroy(&r.pump);
+	close_pair(from);
+	close_pair(to);
+	iv_deinit();
+}
+
 TEST_ONCE(a_file_is_a_source)
 {
 	struct stream w = { 0 }, s = { 0 };
@@ -269,10 +294,11 @@ TEST_ONCE(an_append_only_target)
 	iv_deinit();
 }
 
-/* splice(2) stops in front of it for ever, with EAGAIN. */
-TEST_ONCE(urgent_data_in_the_stream)
+/* splice(2) stops in front of it for ever: with EAGAIN, or, if END comes at
+   once, as if at the end. */
+static void check_urgent(int end)
 {
-	int from[2], to[2], on = 1, steps = 0;
+	int from[2], to[2], on = 1, steps = 0, ret = 1;
 	struct pollfd pfd;
 	char buf[16] = "";
 	size_t got = 0;
@@ -288,19 +314,34 @@ TEST_ONCE(urgent_data_in_the_stream)
 	put(from[1], "abc");
 	CHECK_INT(send(from[1], "!", 1, MSG_OOB), ==, 1);
 	put(from[1], "def");
-	CHECK_SYS(shutdown(from[1], SHUT_WR));
-	do {
+	if (end)
+		CHECK_SYS(shutdown(from[1], SHUT_WR));
+	while (ret > 0) {
 		CHECK_INT(steps++, <, 100);
 		pfd = (struct pollfd) { .fd = from[0], .events = POLLIN };
 		CHECK_INT(poll(&pfd, 1, 5000), ==, 1);
-	} while (iv_fd_pump_pump(&r.pump) > 0);
-	while ((n = read(to[0], buf + got, sizeof(buf) - 1 - got)) > 0)
-		got += (size_t)n;
+		ret = iv_fd_pump_pump(&r.pump);
+		n = read(to[0], buf + got, sizeof(buf) - 1 - got);
+		got += n > 0 ? (size_t)n : 0;
+		if (got == 7 && !end)
+			CHECK_SYS(shutdown(from[1], SHUT_WR));
+	}
+	CHECK_INT(ret, ==, 0);
 	CHECK_STR(buf, "abc!def");
 	iv_fd_pump_destroy(&r.pump);
 	close_pair(from);
 	close_pair(to);
 	iv_deinit();
+}
+
+TEST_ONCE(urgent_data_in_the_stream)
+{
+	check_urgent(0);
+}
+
+TEST_ONCE(urgent_data_before_the_end)
+{
+	check_urgent(1);
 }
 
 struct refused_transfer {

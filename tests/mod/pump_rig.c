@@ -221,7 +221,6 @@ static void make_end(enum end end, int fds[2])
 		tcp_pair(fds);
 		break;
 	default:
-		unlink("file");
 		fds[1] = open_file("file", O_WRONLY | O_TRUNC |
 				   (end == APPEND ? O_APPEND : 0));
 		fds[0] = open_file("file", O_RDONLY);
