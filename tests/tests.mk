@@ -56,7 +56,12 @@ TESTS_C += \
 	tests/loop/run.t \
 	tests/loop/task.t \
 	tests/loop/timer.t \
-	tests/loop/tls.t
+	tests/loop/tls.t \
+	tests/sys/clock.t \
+	tests/sys/fatal.t \
+	tests/sys/fd.t \
+	tests/sys/thread.t \
+	tests/sys/wake.t
 tests_base_timerq_t_LDADD = $(INSIDE)
 tests_base_timespec_t_LDADD = $(INSIDE)
 tests_loop_event_t_SOURCES = tests/loop/event.c $(SPY)
@@ -77,6 +82,20 @@ tests_loop_run_t_LDFLAGS = $(SPY_WRAPS)
 tests_loop_timer_t_SOURCES = tests/loop/timer.c $(SPY)
 tests_loop_timer_t_LDADD = $(INSIDE)
 tests_loop_timer_t_LDFLAGS = $(SPY_WRAPS)
+tests_sys_clock_t_SOURCES = tests/sys/clock.c $(SPY)
+tests_sys_clock_t_LDADD = $(INSIDE)
+tests_sys_clock_t_LDFLAGS = $(SPY_WRAPS)
+tests_sys_fatal_t_LDADD = $(INSIDE)
+tests_sys_fd_t_LDADD = $(INSIDE)
+tests_sys_fd_t_LDFLAGS = $(AM_LDFLAGS) \
+	-Wl,--wrap=getrlimit \
+	-Wl,--wrap=ioctl \
+	-Wl,--wrap=pipe2 \
+	-Wl,--wrap=setrlimit
+tests_sys_thread_t_LDADD = $(INSIDE)
+tests_sys_wake_t_SOURCES = tests/sys/wake.c $(SPY)
+tests_sys_wake_t_LDADD = $(INSIDE)
+tests_sys_wake_t_LDFLAGS = $(SPY_WRAPS)
 
 SPY = tests/harness/spy.c tests/harness/spy.h
 SPY_WRAPS = $(AM_LDFLAGS) \
