@@ -60,6 +60,7 @@ LIB_SOURCES = \
 	lib/poll/fdmap.c \
 	lib/poll/fdmap.h \
 	lib/poll/pollset.h \
+	lib/poll/port.h \
 	lib/poll/registry.c \
 	lib/mod/event_raw.c \
 	lib/mod/fd_pump.c \

@@ -119,6 +119,7 @@ TESTS_C += \
 	tests/poll/conformance_model.t \
 	tests/poll/conformance_scale.t \
 	tests/poll/epoll.t \
+	tests/poll/epoll_look.t \
 	tests/poll/epoll_refused.t \
 	tests/poll/epoll_timerfd.t \
 	tests/poll/poll.t \
@@ -136,6 +137,7 @@ tests_poll_conformance_life_t_SOURCES = tests/poll/conformance_life.c $(LAB)
 tests_poll_conformance_model_t_SOURCES = tests/poll/conformance_model.c $(LAB)
 tests_poll_conformance_scale_t_SOURCES = tests/poll/conformance_scale.c $(LAB)
 tests_poll_epoll_t_SOURCES = tests/poll/epoll.c $(LAB)
+tests_poll_epoll_look_t_SOURCES = tests/poll/epoll_look.c $(LAB)
 tests_poll_epoll_refused_t_SOURCES = tests/poll/epoll_refused.c $(LAB)
 tests_poll_epoll_timerfd_t_SOURCES = tests/poll/epoll_timerfd.c $(LAB)
 tests_poll_poll_t_SOURCES = tests/poll/poll.c $(LAB)

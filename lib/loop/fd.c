@@ -165,6 +165,19 @@ void ivi_fd_detach(struct ivi_loop *loop, struct iv_fd *fd)
 	ivi_poller_remove(loop->poller, f);
 }
 
+/* Debug builds: programs that do not expect it do it all the time. */
+static void note_blocking(int fd)
+{
+	static bool noted;
+
+	if (!__atomic_load_n(&noted, __ATOMIC_RELAXED) &&
+	    ivi_fd_is_blocking(fd)) {
+		__atomic_store_n(&noted, true, __ATOMIC_RELAXED);
+		ivi_note("iv_fd_register: fd %d becomes nonblocking, as every "
+			 "descriptor that is registered", fd);
+	}
+}
+
 /* Close-on-exec, nonblocking, and in-line urgent data.  1 if the descriptor
    is a socket, 0 if not, or a negative errno value. */
 static int prepare(int fd)
@@ -172,8 +185,8 @@ static int prepare(int fd)
 	int ret;
 
 	ret = ivi_fd_cloexec(fd);
-	if (IVI_DEBUGGING && ret == 0 && ivi_fd_is_blocking(fd))
-		ivi_note("iv_fd_register: fd %d becomes nonblocking", fd);
+	if (IVI_DEBUGGING && ret == 0)
+		note_blocking(fd);
 	if (ret == 0)
 		ret = ivi_fd_nonblock(fd);
 	if (ret < 0)

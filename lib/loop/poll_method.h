@@ -101,6 +101,12 @@ struct ivi_poll_method {
 	unsigned	(*wait)(struct ivi_poller *p, int64_t until);
 
 	/*
+	 * Optional.  Called when all changes have been applied, before each
+	 * wait(): reports descriptors that are known to be ready already.
+	 */
+	void	(*look)(struct ivi_poller *p);
+
+	/*
 	 * Optional.  Sets the kernel's own timer to AT (> 0) or, by
 	 * IVI_NEVER, stops it.  An error: go on without.
 	 */
@@ -133,6 +139,7 @@ struct ivi_poller {
 	struct iv_list_head	changes;	/* armed disagrees with wanted */
 	struct iv_list_head	all;		/* every registered iv_fd */
 	bool	closed;			/* reopening failed: try again */
+	bool	retry;			/* some changes could not be applied */
 	bool	timer_dead;		/* arm() failed: never again */
 	int64_t	armed_at;		/* arm()ed time, or IVI_NEVER */
 	int64_t	last_limit;		/* limit of the last waits ... */

@@ -342,25 +342,30 @@ static bool wait_without(bool block)
 	return true;
 }
 
+bool ivi_poller_prepare(struct ivi_poller *p)
+{
+	p->retry = usable(p) && !iv_list_empty(&p->changes) && flush(p);
+	if (p->method->look != NULL && !p->closed)
+		p->method->look(p);
+	return !iv_list_empty(&p->ready);
+}
+
 bool ivi_poller_wait(struct ivi_poller *p, int64_t soonest, bool block)
 {
-	bool look, retry = false;
+	bool found = !iv_list_empty(&p->ready), look;
 	int64_t until;
 
-	/* Before limit(): starting over loses the kernel's timer. */
-	if (usable(p) && !iv_list_empty(&p->changes))
-		retry = flush(p);
 	if (p->closed)
 		return wait_without(block);
 
-	if (block)
+	if (block || found)
 		until = limit(p, soonest);
 	else
 		until = soonest < p->armed_at ? soonest : IVI_NEVER;
 	look = until != IVI_NEVER;
-	if (retry)
+	if (p->retry)
 		until = earlier(until, ivi_clock_ns() + RETRY_NS);
-	if (!block || !iv_list_empty(&p->ready))
+	if (!block || found)
 		until = IVI_NOW;
 
 	if (p->method->wait(p, until) & IVI_WOKE_TIMER) {

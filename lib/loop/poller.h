@@ -27,9 +27,13 @@ bool ivi_poller_passes(int err);
 /* Takes F out again, also of the kernel and of the ready list. */
 void ivi_poller_remove(struct ivi_poller *p, struct ivi_fd *f);
 
+/* To be called before each wait: applies what has changed.  True if there is
+   something to dispatch already, so that the wait need not block. */
+bool ivi_poller_prepare(struct ivi_poller *p);
+
 /*
- * Applies what has changed and waits, until SOONEST at most; not at all
- * unless BLOCK.  True if it may have become that late.
+ * Waits, until SOONEST at most; not at all unless BLOCK.  True if it may have
+ * become that late.
  */
 bool ivi_poller_wait(struct ivi_poller *p, int64_t soonest, bool block);
 

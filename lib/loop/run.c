@@ -15,7 +15,8 @@ static bool wait_for_events(struct ivi_loop *loop)
 	ivi_events_check_fork(loop);
 	if (IVI_DEBUGGING)
 		ivi_fds_find_closed(loop);
-	block = !ivi_tasks_pending(loop) && ivi_events_sleep(loop);
+	block = !ivi_poller_prepare(loop->poller) &&
+		!ivi_tasks_pending(loop) && ivi_events_sleep(loop);
 	look = ivi_poller_wait(loop->poller, ivi_timers_soonest(loop), block);
 	if (block)
 		ivi_events_awake(loop);

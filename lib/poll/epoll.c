@@ -17,12 +17,18 @@
  * descriptor that was caught so is armed with EPOLLONESHOT next time, so that
  * from then on suspending and resuming cost a single EPOLL_CTL_MOD; the first
  * event after which its handlers stay set ends that habit.
+ *
+ * Often it is ready again when it is resumed, as a server's sources are under
+ * load.  So one poll(2), of all those that are to be resumed and of the set,
+ * first looks for that: it then takes the place of an EPOLL_CTL_MOD for each
+ * and of the wait.
  */
 #include "config.h"
 #include "loop/poll_method.h"
 
 #ifdef HAVE_EPOLL
 
+#include <poll.h>
 #include "poll/epoll.h"
 #include "sys/sys.h"
 
@@ -30,6 +36,10 @@
 #define PRESENT		0x10	/* in the kernel's set */
 #define ONESHOT		0x20	/* as EPOLLONESHOT: armed or muted */
 #define SUSPENDS	0x40	/* habit: is suspended when it has fired */
+#define MUTED		(PRESENT | ONESHOT | SUSPENDS)
+
+/* After a look in vain, so many are armed without one. */
+#define LOOK_AGAIN	16
 
 static int ctl(struct ep *ep, int op, struct ivi_fd *f, uint32_t events)
 {
@@ -83,6 +93,19 @@ static void drop(struct ep *ep, struct ivi_fd *f)
 		ivi_poller_reopen(&ep->p);
 }
 
+/* True if F is muted and being resumed, and may be ready: a look that found
+   none ready casts doubt on the next ones. */
+static bool look_first(struct ep *ep, const struct ivi_fd *f)
+{
+	if ((f->armed & (MUTED | IVI_BANDS | IVI_STALE)) != MUTED ||
+	    (f->flags & IVI_FD_EDGE) || ep->resumed == EP_LOOK)
+		return false;
+	if (ep->doubt == 0)
+		return true;
+	ep->doubt--;
+	return false;
+}
+
 int ep_apply(struct ivi_poller *p, struct ivi_fd *f)
 {
 	struct ep *ep = (struct ep *)p;
@@ -94,6 +117,11 @@ int ep_apply(struct ivi_poller *p, struct ivi_fd *f)
 	}
 	if (f->wanted == 0 && !(f->flags & IVI_FD_PROBE)) {
 		f->armed &= (uint8_t)~IVI_STALE;
+		return 0;
+	}
+	if (look_first(ep, f)) {
+		ep->resume[ep->resumed++] = f;
+		f->armed |= f->wanted;
 		return 0;
 	}
 	if (f->armed & IVI_STALE)
@@ -134,6 +162,52 @@ static void decode(struct ep *ep, struct ivi_fd *f, uint32_t events)
 	}
 }
 
+static int look(struct ep *ep, struct pollfd *pf)
+{
+	unsigned i;
+
+	pf[0].fd = ep->fd;
+	pf[0].events = POLLIN;
+	for (i = 0; i < ep->resumed; i++) {
+		pf[i + 1].fd = ivi_fd_pub(ep->resume[i])->fd;
+		pf[i + 1].events = (short)events_of(ep->resume[i], false);
+	}
+	return poll(pf, ep->resumed + 1, 0);
+}
+
+/*
+ * Arms what was resumed and is not ready.  If something is, and the set has
+ * nothing, the wait is left out.
+ */
+void ep_look(struct ivi_poller *p)
+{
+	struct ep *ep = (struct ep *)p;
+	struct pollfd pf[EP_LOOK + 1];
+	unsigned i, n = ep->resumed;
+	bool found = false;
+	int ret;
+
+	if (n == 0)
+		return;
+	ret = look(ep, pf);
+	ep->resumed = 0;
+	for (i = 0; i < n; i++) {
+		struct ivi_fd *f = ep->resume[i];
+		short got = ret > 0 ? pf[i + 1].revents : 0;
+
+		if (got != 0 && !(got & POLLNVAL)) {
+			decode(ep, f, (uint32_t)got);
+			found = true;
+		} else if (ctl(ep, EPOLL_CTL_MOD, f, events_of(f, true)) < 0) {
+			/* All of them are queued for the next turn. */
+			ivi_poller_reopen(&ep->p);
+			return;
+		}
+	}
+	ep->doubt = found ? 0 : LOOK_AGAIN;
+	ep->skip_wait = found && pf[0].revents == 0;
+}
+
 static int sleep_ms(struct ep *ep, int64_t left)
 {
 	return epoll_wait(ep->fd, ep->batch, EP_BATCH,
@@ -167,6 +241,10 @@ unsigned ep_wait(struct ivi_poller *p, int64_t until)
 	unsigned woke = 0;
 	int i, n;
 
+	if (ep->skip_wait) {
+		ep->skip_wait = false;
+		return 0;
+	}
 	if (until == IVI_NOW)
 		left = 0;
 	else if (until != IVI_NEVER)
@@ -189,6 +267,8 @@ int ep_open(struct ivi_poller *p)
 	struct ep *ep = (struct ep *)p;
 
 	ep->timer_fd = -1;
+	ep->resumed = 0;
+	ep->skip_wait = false;
 	ep->fd = epoll_create1(EPOLL_CLOEXEC);
 	return ep->fd < 0 ? -errno : 0;
 }
@@ -210,6 +290,7 @@ const struct ivi_poll_method ivi_poll_epoll = {
 	.open = ep_open,
 	.close = ep_close,
 	.apply = ep_apply,
+	.look = ep_look,
 	.wait = ep_wait,
 };
 

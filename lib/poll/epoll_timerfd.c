@@ -84,6 +84,7 @@ const struct ivi_poll_method ivi_poll_epoll_timerfd = {
 	.open = et_open,
 	.close = ep_close,
 	.apply = ep_apply,
+	.look = ep_look,
 	.wait = ep_wait,
 	.arm = et_arm,
 };

@@ -4,6 +4,9 @@
 # its name here.
 
 POLL_METHODS = \
+	lib/poll/port_timer \
+	lib/poll/port \
+	lib/poll/dev_poll \
 	lib/poll/epoll_timerfd \
 	lib/poll/epoll \
 	lib/poll/kqueue \

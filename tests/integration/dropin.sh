@@ -35,7 +35,7 @@ $CC -o "$tmp/client" "$top_srcdir/tests/integration/dropin.c" -livykis \
 	finish
 }
 
-"$tmp/client" >"$tmp/theirs" 2>&1
+"$tmp/client" >"$tmp/theirs"
 equal "$?" 0 'client runs on the library it was linked with'
 
 LD_LIBRARY_PATH=$libs ldd "$tmp/client" 2>/dev/null |
@@ -44,7 +44,7 @@ LD_LIBRARY_PATH=$libs ldd "$tmp/client" 2>/dev/null |
 
 for method in epoll-timerfd epoll ppoll poll; do
 	LD_LIBRARY_PATH=$libs IV_SELECT_POLL_METHOD=$method \
-		"$tmp/client" >"$tmp/ours" 2>&1
+		"$tmp/client" >"$tmp/ours"
 	equal "$?" 0 "client runs on ours [$method]"
 	none "$(diff "$tmp/theirs" "$tmp/ours")" "and prints the same [$method]"
 done

@@ -580,8 +580,17 @@ TEST(any_may_free_any)
 	iv_deinit();
 }
 
+/* Those stop at a post that comes too late: see loop/debug.c. */
+static void not_in_debug_builds(void)
+{
+#ifdef IVI_DEBUG
+	SKIP("a debug build");
+#endif
+}
+
 TEST(a_post_after_unregistering_is_ignored)
 {
+	not_in_debug_builds();
 	iv_init();
 	add(0, never_handler, NULL);
 	drop(0);
@@ -963,6 +972,7 @@ TEST(registering_and_unregistering_under_fire)
 	struct tally t = { 0, 0 };
 	pthread_t tid;
 
+	not_in_debug_builds();
 	iv_init();
 	add(0, tally, NULL);
 	events[0].cookie = &t;
