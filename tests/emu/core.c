@@ -33,7 +33,9 @@
 #define BATCH		64
 
 const char *const emu_methods[] = {
-	"kqueue:freebsd", "kqueue:netbsd", "kqueue:macos", NULL
+	"kqueue:freebsd", "kqueue:netbsd", "kqueue:macos",
+	"port-timer:exact", "port-timer:tick", "port:exact", "port:tick",
+	"dev_poll:exact", "dev_poll:tick", "dev_poll:nofile64", NULL
 };
 
 struct emu_observer emu_observer;
@@ -252,6 +254,16 @@ struct emu_object *emu_object_find(int fd, const struct emu_class *class)
 	return o;
 }
 
+struct emu_object *emu_object_next(const struct emu_object *o,
+				   const struct emu_class *class)
+{
+	struct emu_object *next = o != NULL ? o->next : objects;
+
+	while (next != NULL && next->class != class)
+		next = next->next;
+	return next;
+}
+
 int emu_watch(struct emu_object *o, int fd)
 {
 	struct epoll_event ev = {
@@ -375,6 +387,7 @@ void emu_changed(struct emu_object *o)
 
 static unsigned calls[EMU_CALLS];
 static unsigned faults[EMU_FAULTS];
+static unsigned limits[EMU_LIMITS];
 
 static struct {
 	int	err;
@@ -400,6 +413,7 @@ const char *emu_fault_text(enum emu_fault fault)
 		"changed or removed what is not there",
 		"named a descriptor that is not open",
 		"destroyed an object with descriptors in it",
+		"used in a forked child what its parent has opened",
 	};
 
 	return texts[fault];
@@ -415,8 +429,6 @@ void emu_reset(void)
 		STORE(calls[i], 0);
 		failing[i].times = 0;
 	}
-	for (i = 0; i < EMU_FAULTS; i++)
-		STORE(faults[i], 0);
 	failing_change.times = 0;
 	emu_unlock(&saved);
 }
@@ -467,6 +479,18 @@ int emu_change(void)
 void emu_fault(enum emu_fault fault)
 {
 	STORE(faults[fault], faults[fault] + 1);
+}
+
+void emu_limit(enum emu_limit limit, unsigned n)
+{
+	STORE(limits[limit], n);
+}
+
+unsigned emu_limit_of(enum emu_limit limit, unsigned usual)
+{
+	unsigned n = LOAD(limits[limit]);
+
+	return n != 0 ? n : usual;
 }
 
 /* ---- What is replaced --------------------------------------------------------------- */

@@ -60,6 +60,10 @@ int emu_object_open(struct emu_object *o, const struct emu_class *class,
 		    int64_t tick_us);
 struct emu_object *emu_object_find(int fd, const struct emu_class *class);
 
+/* The one after O; O may be NULL. */
+struct emu_object *emu_object_next(const struct emu_object *o,
+				   const struct emu_class *class);
+
 /* 0; -EPERM if FD is of a kind that is always ready; another -errno. */
 int emu_watch(struct emu_object *o, int fd);
 void emu_unwatch(struct emu_object *o, int fd);
@@ -90,6 +94,9 @@ int emu_called(enum emu_call call);
 /* The same for a change. */
 int emu_change(void);
 void emu_fault(enum emu_fault fault);
+
+/* What emu_limit() has set, or USUAL. */
+unsigned emu_limit_of(enum emu_limit limit, unsigned usual);
 
 /* The C library's function. */
 void *emu_real(const char *name);

@@ -48,6 +48,7 @@ struct set {
 	struct entry	*entry;
 	size_t	used, size;
 	size_t	first;		/* where the next answer begins */
+	unsigned	nofile;		/* 0: RLIMIT_NOFILE */
 };
 
 /*
@@ -71,10 +72,12 @@ static int marked(int fd)
 	       __atomic_load_n(&is_set[fd], __ATOMIC_ACQUIRE);
 }
 
-static size_t nofile(void)
+static size_t nofile(const struct set *s)
 {
 	struct rlimit rl;
 
+	if (s->nofile != 0)
+		return s->nofile;
 	if (getrlimit(RLIMIT_NOFILE, &rl) < 0 || rl.rlim_cur > UINT_MAX)
 		rl.rlim_cur = UINT_MAX;
 	return emu_limit_of(EMU_LIMIT_NOFILE, (unsigned)rl.rlim_cur);
@@ -136,7 +139,7 @@ static int changes(struct set *s, const struct pollfd *pfd, size_t n)
 {
 	int err = 0;
 
-	if (n > nofile())
+	if (n > nofile(s))
 		return EINVAL;
 	for (; n > 0 && err == 0; n--, pfd++) {
 		if (pfd->events == POLLREMOVE)
@@ -225,10 +228,10 @@ static int wait_for(struct set *s, const struct dvpoll *dvp, int64_t until,
 /* Counts; 0, or the errno with which the call has to fail. */
 static int counted(int64_t limit)
 {
-	int err = emu_called(EMU_DEVPOLL_WAIT);
+	int err = emu_called(EMU_WAIT);
 
 	if (limit > 0)
-		emu_called(EMU_DEVPOLL_WAIT_LIMITED);
+		emu_called(EMU_WAIT_LIMITED);
 	if (err == 0 && emu_observer.waits != NULL)
 		err = emu_observer.waits(limit);
 	return err;
@@ -253,7 +256,7 @@ static int dp_poll(struct set *s, const struct dvpoll *dvp,
 
 	if (err != 0)
 		return -err;
-	if (dvp->dp_nfds > nofile())
+	if (dvp->dp_nfds > nofile(s))
 		return -EINVAL;
 	return wait_for(s, dvp, end_of_wait(s, dvp->dp_timeout), saved);
 }
@@ -299,6 +302,16 @@ static const struct emu_class class = {
 	.destroy = s_destroy,
 };
 
+/* Gives S its personality; the length of a tick. */
+static int64_t personality(struct set *s)
+{
+	const char *env = getenv("EMU_PERSONALITY");
+
+	if (env != NULL && strcmp(env, "nofile64") == 0)
+		s->nofile = 64;
+	return env != NULL && strcmp(env, "tick") == 0 ? 10000 : 0;
+}
+
 static int s_new(int flags)
 {
 	struct set *s = calloc(1, sizeof(*s));
@@ -307,7 +320,7 @@ static int s_new(int flags)
 	if (s == NULL)
 		return -1;
 	s->owner = getpid();
-	fd = emu_object_open(&s->o, &class, 0);
+	fd = emu_object_open(&s->o, &class, personality(s));
 	if (fd < 0) {
 		free(s);
 		return -1;
@@ -377,7 +390,8 @@ static ssize_t write_set(int fd, const void *buf, size_t size)
 	err = emu_called(EMU_DEVPOLL_WRITE);
 	s = err == 0 ? find_set(fd, &err) : NULL;
 	if (s != NULL) {
-		size = emu_shorten(size);
+		if (size > emu_limit_of(EMU_LIMIT_WRITE, UINT_MAX))
+			size = emu_limit_of(EMU_LIMIT_WRITE, UINT_MAX);
 		err = changes(s, buf, size / sizeof(struct pollfd));
 	}
 	emu_unlock(&saved);

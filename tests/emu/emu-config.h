@@ -4,3 +4,5 @@
  * emulated kernels.
  */
 #define HAVE_KQUEUE	1
+#define HAVE_PORT	1
+#define HAVE_DEVPOLL	1

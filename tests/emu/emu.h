@@ -4,10 +4,12 @@
  *
  * The kernels are userspace code over epoll(7), written from the manual pages
  * of the systems.  Environment:
- *	EMU_KQUEUE	freebsd (default), netbsd or macos
+ *	EMU_PERSONALITY	kqueue: freebsd (default), netbsd, macos
+ *			ports: exact (default), tick
+ *			/dev/poll: exact (default), tick, nofile64
  *	EMU_TICK_US	how coarse the clock is; by default exact, but 10000
- *			with netbsd
- * Both are looked at when an object is created.
+ *			with netbsd and tick
+ * All are looked at when an object is created.
  */
 #ifndef EMU_H
 #define EMU_H
@@ -17,14 +19,23 @@
 /* ---- Calls --------------------------------------------------------------- */
 
 enum emu_call {
+	EMU_WAIT,		/* kevent with room for events, port_get(n),
+				   DP_POLL */
+	EMU_WAIT_LIMITED,	/* those with a limit, but not one of zero */
 	EMU_KQUEUE,
 	EMU_KEVENT,		/* every call */
-	EMU_KEVENT_WAIT,	/* those with room for events */
-	EMU_KEVENT_LIMITED,	/* those with a limit, but not one of zero */
+	EMU_PORT_CREATE,
+	EMU_PORT_ASSOCIATE,
+	EMU_PORT_DISSOCIATE,
+	EMU_PORT_SEND,
+	EMU_TIMER_CREATE,	/* those with SIGEV_PORT */
+	EMU_TIMER_SETTIME,
+	EMU_DEVPOLL_OPEN,
+	EMU_DEVPOLL_WRITE,
 	EMU_CALLS
 };
 
-/* Calls since the last emu_reset(), which also undoes what is below. */
+/* Calls since the last emu_reset(), which also takes back the next two. */
 unsigned emu_calls(enum emu_call call);
 void emu_reset(void);
 
@@ -34,6 +45,19 @@ void emu_fail(enum emu_call call, int err, unsigned nth, unsigned times);
 /* The NTH change (from 1) that is asked for from now on fails with ERR. */
 void emu_fail_change(unsigned nth, int err);
 
+enum emu_limit {
+	EMU_LIMIT_PORT_EVENTS,	/* of port_send, in a port: 65536 */
+	EMU_LIMIT_NOFILE,	/* of /dev/poll: RLIMIT_NOFILE */
+	EMU_LIMIT_WRITE,	/* bytes in one write to /dev/poll */
+	EMU_LIMITS
+};
+
+/* N: 0 means the usual one. */
+void emu_limit(enum emu_limit limit, unsigned n);
+
+/* Every port that FD is associated with gets an event that is not true. */
+void emu_spurious(int fd);
+
 /* ---- Strictness ------------------------------------------------------------ */
 
 /* Legal, but nothing that a careful program does. */
@@ -41,6 +65,7 @@ enum emu_fault {
 	EMU_FAULT_ABSENT,	/* changed or removed what is not there */
 	EMU_FAULT_CLOSED,	/* named a descriptor that is not open */
 	EMU_FAULT_LEFT,		/* object destroyed, descriptors still in it */
+	EMU_FAULT_INHERITED,	/* used in a forked child */
 	EMU_FAULTS
 };
 

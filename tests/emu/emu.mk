@@ -7,10 +7,15 @@
 EMU_SOURCES = \
 	tests/emu/core.c \
 	tests/emu/core.h \
+	tests/emu/devpoll.c \
 	tests/emu/emu-config.h \
 	tests/emu/emu.h \
+	tests/emu/include/port.h \
+	tests/emu/include/siginfo.h \
+	tests/emu/include/sys/devpoll.h \
 	tests/emu/include/sys/event.h \
-	tests/emu/kqueue.c
+	tests/emu/kqueue.c \
+	tests/emu/ports.c
 
 EMULATED = tests/harness/libharness.la tests/emu/libemulated.la
 

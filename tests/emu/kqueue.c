@@ -630,7 +630,7 @@ static const struct emu_class class = {
 
 static enum personality personality(void)
 {
-	const char *env = getenv("EMU_KQUEUE");
+	const char *env = getenv("EMU_PERSONALITY");
 
 	if (env == NULL || *env == '\0' || strcmp(env, "freebsd") == 0)
 		return FREEBSD;
@@ -683,9 +683,9 @@ static int counted(int nevents, int64_t limit)
 
 	if (nevents == 0)
 		return err;
-	more = emu_called(EMU_KEVENT_WAIT);
+	more = emu_called(EMU_WAIT);
 	if (limit > 0)
-		emu_called(EMU_KEVENT_LIMITED);
+		emu_called(EMU_WAIT_LIMITED);
 	if (err == 0)
 		err = more;
 	if (err == 0 && emu_observer.waits != NULL)

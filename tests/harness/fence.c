@@ -275,6 +275,21 @@ static unsigned compare_timers(const struct fence_state *a,
 	return 1;
 }
 
+/* Emulated kernels know what real ones tolerate. */
+static unsigned compare_faults(void)
+{
+	unsigned n = 0;
+	int i;
+
+	for (i = 0; emu_faults != NULL && i < EMU_FAULTS; i++)
+		if (emu_faults(i) > 0) {
+			note("fence: kernel: %s (%u times)",
+			     emu_fault_text(i), emu_faults(i));
+			n++;
+		}
+	return n;
+}
+
 unsigned fence_compare(struct fence_state *a)
 {
 	struct fence_state b;
@@ -294,6 +309,8 @@ unsigned fence_compare(struct fence_state *a)
 		n += compare_limits(a, &b);
 	if (!(fence_allowed & FENCE_TIMERS))
 		n += compare_timers(a, &b);
+	if (!(fence_allowed & FENCE_KERNEL))
+		n += compare_faults();
 	free(b.fds);
 	free(a->fds);
 	free(a);

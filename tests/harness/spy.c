@@ -17,6 +17,7 @@
 #ifdef HAVE_TIMERFD
 #include <sys/timerfd.h>
 #endif
+#include "emu/emu.h"
 #include "harness/spy.h"
 #include "harness/test.h"
 
@@ -284,6 +285,43 @@ static void timer_fire(void)
 {
 }
 #endif
+
+/* ---- Emulated kernels ------------------------------------------------------- */
+
+extern struct emu_observer emu_observer __attribute__((weak));
+
+static int emulated_wait(int64_t limit)
+{
+	STORE(last_wait, limit);
+	return called(SPY_WAIT);
+}
+
+static int64_t emulated_clock(void)
+{
+	struct timespec ts;
+
+	if (LOAD(faked))
+		return spy_clock();
+	__real_clock_gettime(CLOCK_MONOTONIC, &ts);
+	return to_ns(&ts);
+}
+
+static int emulated_sleep(int64_t ns)
+{
+	if (!LOAD(faked))
+		return 0;
+	spy_clock_advance(ns);
+	return 1;
+}
+
+__attribute__((constructor)) static void observe(void)
+{
+	if (&emu_observer == NULL)
+		return;
+	emu_observer.waits = emulated_wait;
+	emu_observer.clock = emulated_clock;
+	emu_observer.sleeps = emulated_sleep;
+}
 
 /* ---- Waits ------------------------------------------------------------------- */
 

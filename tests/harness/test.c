@@ -39,6 +39,10 @@ static char *const *patterns;
 static int num_patterns;
 static int verbose;
 
+/* NAME.emu.t is NAME.t again, on emulated kernels: what does not depend on
+   the method has been tried already. */
+static int second_time;
+
 /* In a case: its method, and whether it may end on another. */
 static const char *case_method;
 static int case_any_method;
@@ -199,12 +203,24 @@ static void leave_on_abort(int sig)
 }
 #endif
 
-static void choose_method(const char *method)
+/* Of "METHOD:PERSONALITY" the second is for an emulated kernel.  Returns
+   METHOD, or NULL if there is none. */
+static const char *choose_method(const char *method)
 {
+	static char name[64];
+	size_t len;
+
 	unsetenv("IV_EXCLUDE_POLL_METHOD");
 	unsetenv("IV_SELECT_POLL_METHOD");
-	if (method != NULL)
-		setenv("IV_SELECT_POLL_METHOD", method, 1);
+	unsetenv("EMU_PERSONALITY");
+	if (method == NULL)
+		return NULL;
+	len = strcspn(method, ":");
+	snprintf(name, sizeof(name), "%.*s", (int)len, method);
+	setenv("IV_SELECT_POLL_METHOD", name, 1);
+	if (method[len] == ':')
+		setenv("EMU_PERSONALITY", method + len + 1, 1);
+	return name;
 }
 
 /* The process of a case, from here to its end. */
@@ -213,8 +229,7 @@ static void run_case(const struct test_case *c, const char *method)
 {
 	struct fence_state *before;
 
-	case_method = method;
-	choose_method(method);
+	case_method = choose_method(method);
 	if (c->fatal != NULL) {
 		/* Keeps expected deaths out of the machine's syslog. */
 		iv_set_fatal_msg_handler(mute_fatal);
@@ -338,7 +353,7 @@ static void probe_failed(const char *msg)
 __attribute__((noreturn))
 static void probe_method(const char *name)
 {
-	choose_method(name);
+	name = choose_method(name);
 	alarm((unsigned)(DEFAULT_LIMIT * time_scale()));
 	iv_set_fatal_msg_handler(probe_failed);
 	iv_init();
@@ -375,13 +390,13 @@ static void add_method(const char *name)
 
 static void find_methods(void)
 {
-	static const char *const known[] = {
+	static const char *const native[] = {
 		"epoll-timerfd", "epoll", "kqueue", "dev_poll", "port-timer",
-		"port", "ppoll", "poll",
+		"port", "ppoll", "poll", NULL
 	};
+	const char *const *known = second_time ? emu_methods : native;
 	const char *env = getenv("IV_TEST_METHODS");
 	char *list, *name;
-	unsigned i;
 
 	if (num_methods > 0)
 		return;
@@ -392,9 +407,9 @@ static void find_methods(void)
 			add_method(name);
 		return;
 	}
-	for (i = 0; i < sizeof(known) / sizeof(known[0]); i++)
-		if (method_works(known[i]))
-			add_method(known[i]);
+	for (; *known != NULL; known++)
+		if (method_works(*known))
+			add_method(*known);
 }
 
 /* ---- Running one case -------------------------------------------------- */
@@ -645,6 +660,8 @@ static int for_each(int (*fn)(const struct test_case *, const char *, int),
 	for (c = cases; c != NULL; c = c->next) {
 		if (!matches(c))
 			continue;
+		if (!c->per_method && second_time)
+			continue;
 		if (!c->per_method)
 			sum += fn(c, NULL, ++*count);
 		else
@@ -753,6 +770,7 @@ int main(int argc, char **argv)
 	num_patterns = argc - optind;
 
 	prepare();
+	second_time = strstr(argv[0], ".emu.t") != NULL;
 	if (some_need_methods()) {
 		memcpy(methods, chosen, sizeof(chosen));
 		num_methods = num_chosen;

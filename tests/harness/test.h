@@ -20,7 +20,8 @@
  *
  * Environment:
  *	IV_TEST_METHODS		the poll methods, separated by blanks; by
- *				default all that work here
+ *				default all that work here.  With emulated
+ *				kernels: METHOD:PERSONALITY
  *	IV_TEST_TIME_SCALE	factor for time limits (valgrind, qemu)
  *	TMPDIR			where tmpdir() is made
  */
@@ -163,7 +164,8 @@ enum fence {
 	FENCE_CHILDREN	= 1 << 2,
 	FENCE_SIGNALS	= 1 << 3,	/* dispositions and mask */
 	FENCE_LIMITS	= 1 << 4,
-	FENCE_TIMERS	= 1 << 5
+	FENCE_TIMERS	= 1 << 5,
+	FENCE_KERNEL	= 1 << 6	/* what an emulated one frowns upon */
 };
 
 /* It leaves these changed. */

@@ -14,6 +14,7 @@
 #ifdef HAVE_TIMERFD
 #include <sys/timerfd.h>
 #endif
+#include "emu/emu.h"
 #include "poll/lab.h"
 
 /* ---- System calls ------------------------------------------------------- */
@@ -58,9 +59,16 @@ static void *next(const char *name)
 		}							\
 	} while (0)
 
+/* Only in programs that are linked with emulated kernels. */
+unsigned emu_calls(enum emu_call call) __attribute__((weak));
+void emu_reset(void) __attribute__((weak));
+
 void lab_reset(void)
 {
 	int i;
+
+	if (emu_reset != NULL)
+		emu_reset();
 
 	for (i = 0; i < LAB_CALLS; i++) {
 		__atomic_store_n(&counts[i], 0, __ATOMIC_RELAXED);
@@ -83,12 +91,14 @@ unsigned lab_ctls(void)
 unsigned lab_waits(void)
 {
 	return lab_count(LAB_EPOLL_WAIT) + lab_count(LAB_EPOLL_PWAIT2) +
-	       lab_count(LAB_POLL) + lab_count(LAB_PPOLL);
+	       lab_count(LAB_POLL) + lab_count(LAB_PPOLL) +
+	       (emu_calls != NULL ? emu_calls(EMU_WAIT) : 0);
 }
 
 unsigned lab_limited_waits(void)
 {
-	return __atomic_load_n(&limited, __ATOMIC_RELAXED);
+	return __atomic_load_n(&limited, __ATOMIC_RELAXED) +
+	       (emu_calls != NULL ? emu_calls(EMU_WAIT_LIMITED) : 0);
 }
 
 void lab_refuse(enum lab_call call, int err, unsigned times)
