@@ -432,3 +432,44 @@ FATAL_TEST_ONCE(no_descriptor_for_the_next_set, "EMFILE")
 	CHECK_INT(pthread_create(&tid, NULL, init_only, NULL), ==, 0);
 	CHECK_INT(pthread_join(tid, NULL), ==, 0);
 }
+
+/* ---- No eventfd ---------------------------------------------------------------------------------- */
+
+#ifdef SYS_eventfd2
+/* Posts come by a pipe then, which must not keep the loop awake. */
+static void check_no_eventfd(int err)
+{
+	struct iv_event event;
+	struct iv_timer timer;
+
+	deny_syscall(SYS_eventfd2, err);
+	iv_init();
+	loop_works();
+	IV_EVENT_INIT(&event);
+	event.handler = never_handler;
+	CHECK_SYS(iv_event_register(&event));
+	lab_reset();
+	timer_after(&timer, 30, quit_handler, NULL);
+	iv_timer_register(&timer);
+	iv_main();
+	CHECK_INT(lab_waits(), <=, 4);
+	iv_event_unregister(&event);
+	loop_works();
+	iv_deinit();
+}
+
+TEST(eventfd_denied_with_enosys)
+{
+	check_no_eventfd(ENOSYS);
+}
+
+TEST(eventfd_denied_with_eperm)
+{
+	check_no_eventfd(EPERM);
+}
+
+TEST(eventfd_denied_with_einval)
+{
+	check_no_eventfd(EINVAL);
+}
+#endif

@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * conformance_scale.c - many descriptors, high numbers, several threads,
- * little stack.
+ * conformance_scale.c - many descriptors, high numbers, several threads, a
+ * storm of signals, little stack.
  */
 #include "config.h"
 #include <fcntl.h>
 #include <limits.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <sys/resource.h>
+#include <sys/time.h>
 #include "poll/lab.h"
 
 /* ---- Many ------------------------------------------------------------------------ */
@@ -409,6 +411,87 @@ TEST(same_number_in_another_thread)
 	make_pipe(fds);
 	check_shared(fds, fds[0]);
 	close_pair(fds);
+	iv_deinit();
+}
+
+/* ---- A storm of signals -------------------------------------------------------------------- */
+
+#define LAPS	3000
+
+static struct iv_fd lap_fd;
+static int lap_pipe[2];
+static int laps;
+static volatile sig_atomic_t alarms;
+
+static void count_alarm(int sig)
+{
+	(void)sig;
+	alarms++;
+}
+
+static void next_lap(void *unused)
+{
+	(void)unused;
+	CHECK_INT(drain(lap_pipe[0]), ==, 1);
+	laps++;
+	poke(lap_pipe[1]);
+}
+
+static void next_timer(void *timer)
+{
+	if (laps >= LAPS && alarms >= 20) {
+		iv_quit();
+		return;
+	}
+	timer_after(timer, 1, next_timer, timer);
+	iv_timer_register(timer);
+}
+
+static void start_alarms(void)
+{
+	struct itimerval it = { { 0, 500 }, { 0, 500 } };
+	struct sigaction sa;
+
+	memset(&sa, 0, sizeof(sa));	/* no SA_RESTART */
+	sa.sa_handler = count_alarm;
+	CHECK_SYS(sigaction(SIGALRM, &sa, NULL));
+	CHECK_SYS(setitimer(ITIMER_REAL, &it, NULL));
+}
+
+static void stop_alarms(void)
+{
+	struct itimerval it = { { 0, 0 }, { 0, 0 } };
+
+	CHECK_SYS(setitimer(ITIMER_REAL, &it, NULL));
+	signal(SIGALRM, SIG_DFL);
+}
+
+/* Whatever they interrupt: descriptors and timers go on. */
+TEST(storm_of_signals)
+{
+	struct iv_timer timer;
+
+	iv_init();
+	make_pipe(lap_pipe);
+	IV_FD_INIT(&lap_fd);
+	lap_fd.fd = lap_pipe[0];
+	lap_fd.handler_in = next_lap;
+	iv_fd_register(&lap_fd);
+	poke(lap_pipe[1]);
+	timer_after(&timer, 1, next_timer, &timer);
+	iv_timer_register(&timer);
+	start_alarms();
+	iv_main();
+	CHECK_INT(laps, >=, LAPS);
+
+	/* A loop that sleeps is woken by nothing else. */
+	iv_fd_unregister(&lap_fd);
+	alarms = 0;
+	timer_after(&timer, 1, next_timer, &timer);
+	iv_timer_register(&timer);
+	iv_main();
+	stop_alarms();
+	close_pair(lap_pipe);
 	iv_deinit();
 }
 
