@@ -10,7 +10,13 @@ cd "$top_srcdir" || exit 1
 # Examined elsewhere: what, where, why.  Keep it short.
 elsewhere() {
 	cat <<'END'
+lib/loop/check.c tests/loop/fd_misuse.c its messages, where they are given
 lib/poll/registry.c tests/loop/poller.c the table is only seen by the poller
+lib/poll/dev_poll.c tests/poll/conformance.c under the emulation, tests/emu
+lib/poll/fdmap.c tests/poll/conformance.c what dev_poll and kqueue share
+lib/poll/kqueue.c tests/poll/conformance.c under the emulation, tests/emu
+lib/poll/port.c tests/poll/conformance.c under the emulation, tests/emu
+lib/poll/port_timer.c tests/poll/conformance.c under the emulation, tests/emu
 END
 }
 
@@ -31,7 +37,8 @@ done)" 'exceptions are needed'
 # list of sources of one.
 none "$(for file in $(find tests -name '*.c' | sort); do
 	case $file in
-	tests/harness/*|tests/consumer.c|tests/meta/every.c) continue ;;
+	tests/emu/*|tests/harness/*|tests/consumer.c|tests/meta/every.c)
+		continue ;;
 	esac
 	grep -q "[[:space:]]${file%.c}\.[ct]\>" tests/tests.mk ||
 		echo "$file is not in tests/tests.mk"
