@@ -67,16 +67,6 @@ AS_IF([test $iv_asked,$iv_use_$2 = yes,no],
 	[AC_MSG_ERROR([--enable-$1: not available: $iv_why_$2])])
 ])
 
-# IV_ABSENT(NAME, HELP)
-# A poll method that has a switch, but no code yet.
-AC_DEFUN([IV_ABSENT], [
-IV_SWITCH([$1], [$2])
-iv_use_$1=no
-iv_why_$1="not in this version"
-AS_IF([test $iv_asked = yes],
-	[AC_MSG_ERROR([--enable-$1: not available: $iv_why_$1])])
-])
-
 # The libraries behind the C library.
 AC_DEFUN([IV_LIBRARIES], [
 IV_LIBRARY([pthread], [-pthread -lpthread], [
@@ -224,8 +214,8 @@ AC_ARG_ENABLE([emulated-kernels],
 	[AS_CASE([$enableval], [auto|yes|no], [],
 		[AC_MSG_ERROR([--enable-emulated-kernels=$enableval: auto, yes or no, please])])],
 	[enable_emulated_kernels=auto])
-AS_CASE([$iv_cv_epoll,$iv_cv_eventfd,$iv_cv_kqueue],
-	[yes,yes,no], [iv_can_emulate=yes], [iv_can_emulate=no])
+AS_CASE([$iv_cv_epoll,$iv_cv_eventfd,$iv_cv_kqueue,$iv_cv_port,$iv_cv_devpoll],
+	[yes,yes,no,no,no], [iv_can_emulate=yes], [iv_can_emulate=no])
 AS_CASE([$enable_emulated_kernels,$iv_can_emulate],
 	[auto,*], [enable_emulated_kernels=$iv_can_emulate],
 	[yes,no], [AC_MSG_ERROR([--enable-emulated-kernels: not available:
@@ -278,8 +268,34 @@ IV_FACILITY([kqueue], [leave the method kqueue out], [
 	EV_SET(&kev, 0, EVFILT_READ, EV_ADD, 0, 0, 0);
 	return kevent(kqueue(), &kev, 1, &kev, 1, 0);
 ])
-IV_ABSENT([devpoll], [leave the method dev_poll out])
-IV_ABSENT([port], [leave the methods port-timer and port out])
+IV_FACILITY([devpoll], [leave the method dev_poll out], [
+#include <poll.h>
+#include <sys/devpoll.h>
+#include <sys/ioctl.h>
+], [
+	struct pollfd pfd = { 0, POLLREMOVE, 0 };
+	struct dvpoll dvp;
+	dvp.dp_fds = &pfd;
+	dvp.dp_nfds = 1;
+	dvp.dp_timeout = -1;
+	return ioctl(0, DP_POLL, &dvp);
+])
+IV_FACILITY([port], [leave the methods port-timer and port out], [
+#include <port.h>
+#include <signal.h>
+#include <time.h>
+], [
+	port_event_t ev;
+	port_notify_t notify = { 0, 0 };
+	struct sigevent se;
+	unsigned n = 1;
+	timer_t timer;
+	se.sigev_notify = SIGEV_PORT;
+	se.sigev_value.sival_ptr = &notify;
+	return port_associate(port_create(), PORT_SOURCE_FD, 0, 0, 0) +
+	       port_getn(0, &ev, 1, &n, 0) + port_send(0, 0, 0) +
+	       timer_create(CLOCK_MONOTONIC, &se, &timer);
+])
 
 # name of the method at run time:switches it needs
 iv_methods=
