@@ -114,6 +114,7 @@ TESTS_C += \
 	tests/loop/init.t \
 	tests/loop/poller.t \
 	tests/poll/conformance.t \
+	tests/poll/conformance_close.t \
 	tests/poll/conformance_fork.t \
 	tests/poll/conformance_life.t \
 	tests/poll/conformance_model.t \
@@ -132,6 +133,7 @@ tests_loop_init_t_LDFLAGS = $(AM_LDFLAGS) \
 	-Wl,--wrap=getrlimit64,--wrap=setrlimit64
 tests_loop_poller_t_SOURCES = tests/loop/poller.c $(LAB)
 tests_poll_conformance_t_SOURCES = tests/poll/conformance.c $(LAB)
+tests_poll_conformance_close_t_SOURCES = tests/poll/conformance_close.c $(LAB)
 tests_poll_conformance_fork_t_SOURCES = tests/poll/conformance_fork.c $(LAB)
 tests_poll_conformance_life_t_SOURCES = tests/poll/conformance_life.c $(LAB)
 tests_poll_conformance_model_t_SOURCES = tests/poll/conformance_model.c $(LAB)

@@ -309,6 +309,18 @@ void sleep_once(void)
 	}
 }
 
+void check_no_spin(void)
+{
+	struct iv_timer timer;
+
+	lab_reset();
+	iv_invalidate_now();
+	timer_after(&timer, 25, quit_handler, NULL);
+	iv_timer_register(&timer);
+	iv_main();
+	CHECK_INT(lab_waits(), <=, 12);
+}
+
 /* ---- Methods -------------------------------------------------------------- */
 
 int on_epoll(void)

@@ -85,6 +85,10 @@ void turns(unsigned n);
 /* Makes the loop sleep once, so that it has found out by which call. */
 void sleep_once(void);
 
+/* Fails unless the loop sleeps while nothing happens: it takes few waits
+   until a timer ends it. */
+void check_no_spin(void);
+
 /* ---- Methods -------------------------------------------------------------- */
 
 /* 1 if the loop's method is epoll or epoll-timerfd. */
