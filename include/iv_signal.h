@@ -51,7 +51,7 @@ struct iv_signal {
 
 static inline void IV_SIGNAL_INIT(struct iv_signal *sig)
 {
-	(void)sig;
+	sig->an.left = NULL;
 }
 
 /*

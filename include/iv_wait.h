@@ -44,7 +44,7 @@ struct iv_wait_interest {
 
 static inline void IV_WAIT_INTEREST_INIT(struct iv_wait_interest *wait)
 {
-	(void)wait;
+	wait->avl_node.left = NULL;
 }
 
 /*

@@ -36,16 +36,20 @@ struct signals {
 	struct iv_list_head	batch;	/* those being worked off */
 };
 
-/* An interest, in struct iv_signal from `an' on. */
+/*
+ * An interest, in struct iv_signal from `an' on.  `registered' is garbage if
+ * a caller has not called IV_SIGNAL_INIT(), or has been compiled when that
+ * did nothing.
+ */
 struct IVI_ALIAS ivi_signal {
+	uint32_t	registered;		/* cleared by INIT */
+	uint32_t	generation;
 	struct iv_avl_node	an;
 	struct iv_avl_tree	*tree;		/* that an is in */
 	struct iv_list_head	node;		/* in signals.all */
 	struct iv_list_head	pending;	/* or empty: not pending */
 	struct signals	*owner;
 	int		signum;
-	uint32_t	generation;
-	uint32_t	registered;
 	bool		exclusive;
 };
 
@@ -364,7 +368,6 @@ static struct signals *signals_get(void)
 	return t;
 }
 
-/* The member is garbage in a new object, but hardly this garbage. */
 static bool is_registered(const struct ivi_signal *s)
 {
 	return s->registered == REGISTERED &&

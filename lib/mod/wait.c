@@ -59,11 +59,15 @@ struct child {
 	void	(*orphaned)(struct iv_wait_interest *wait);
 };
 
-/* In struct iv_wait_interest from `avl_node' on. */
+/*
+ * In struct iv_wait_interest from `avl_node' on.  `registered' is garbage if
+ * a caller has not called IV_WAIT_INTEREST_INIT(), or has been compiled when
+ * that did nothing.
+ */
 struct IVI_ALIAS ivi_wait {
-	struct child	*child;
+	uint32_t	registered;		/* cleared by INIT */
 	uint32_t	generation;
-	uint32_t	registered;
+	struct child	*child;
 };
 
 IVI_OVERLAY(iv_wait_interest, avl_node, ivi_wait)
@@ -290,7 +294,6 @@ static bool is_inherited(const struct ivi_wait *w)
 	return w->generation != ivi_fork_generation() && !is_mine(w);
 }
 
-/* The member is garbage in a new object, but hardly this garbage. */
 static bool is_registered(const struct ivi_wait *w)
 {
 	return w->registered == REGISTERED && !is_inherited(w);

@@ -268,6 +268,27 @@ FATAL_TEST_ONCE(register_out_of_memory,
 	iv_wait_interest_register(&w);
 }
 
+/* A full pipe gives EAGAIN. */
+TEST(the_handler_keeps_errno_when_it_cannot_write)
+{
+	struct iv_signal sig;
+
+	IV_SIGNAL_INIT(&sig);
+	sig.signum = SIGUSR1;
+	sig.flags = 0;
+	sig.handler = quit_handler;
+	iv_init();
+	CHECK_INT(iv_signal_register(&sig), ==, 0);
+	spy_fail(SPY_WRITE, 1, 1, EAGAIN);
+	errno = 12345;
+	raise(SIGUSR1);
+	CHECK_INT(errno, ==, 12345);
+	CHECK_INT(spy_failed(), ==, 1);
+	spy_heal();
+	iv_signal_unregister(&sig);
+	iv_deinit();
+}
+
 /* ---- Work per child ----------------------------------------------------------------- */
 
 #define CHILDREN	400
@@ -296,12 +317,22 @@ static void wait_for_eof(void *_fds)
 }
 
 #ifdef HAVE_PIDFD
+static void need_pidfd(void)
+{
+	int fd = (int)syscall(SYS_pidfd_open, getpid(), 0);
+
+	if (fd < 0)
+		SKIP("no pidfds: %s", strerror(errno));
+	close(fd);
+}
+
 /* One child ends at a time, among many. */
 TEST(an_exit_costs_a_constant_number_of_waits)
 {
 	int fds[2];
 	int i;
 
+	need_pidfd();
 	time_limit(60);
 	make_pipe(fds);
 	iv_init();
@@ -411,6 +442,7 @@ TEST(a_child_that_is_traced)
 	char c;
 	pid_t tracer;
 
+	need_pidfd();
 	make_pipe(fds);
 	make_pipe(fds + 2);
 	iv_init();
