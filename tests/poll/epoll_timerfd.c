@@ -85,6 +85,18 @@ static void alarm_start(struct alarm *a, long ms, int quits)
 	iv_timer_register(&a->timer);
 }
 
+/* The same, and makes the kernel's timer be set for it: tried again should
+   this machine be so slow that it fires before. */
+static void alarm_start_set(struct alarm *a, long ms, int quits)
+{
+	do {
+		drain(ring_fds[0]);
+		alarm_start(a, ms, quits);
+		run_laps(WAITS);
+		ms *= 2;
+	} while (a->fired);
+}
+
 /* ---- When ------------------------------------------------------------------ */
 
 TEST_ONCE(set_when_a_limit_stays)
@@ -157,15 +169,15 @@ TEST_ONCE(fires_in_a_busy_loop)
 	int i;
 
 	prepare();
-	for (i = 1; i <= 3; i++) {
-		alarm_start(&a, 10, 1);
+	for (i = 0; i < 3; i++) {
+		alarm_start_set(&a, 10, 1);
+		lab_reset();
 		run_laps(-1);
 		CHECK_INT(a.fired, ==, 1);
-		drain(ring_fds[0]);
-		CHECK_INT(lab_count(LAB_TIMERFD_CREATE), ==, 1);
-		CHECK_INT(lab_count(LAB_TIMERFD_SETTIME), ==, i);
+		CHECK_INT(lab_limited_waits(), ==, 0);
+		CHECK_INT(lab_count(LAB_TIMERFD_SETTIME), ==, 0);
+		CHECK_INT(lab_count(LAB_TIMERFD_CREATE), ==, 0);
 	}
-	CHECK_INT(lab_limited_waits(), ==, 3 * (WAITS - 1));
 	clean_up();
 }
 
@@ -174,12 +186,11 @@ TEST_ONCE(fires_in_a_sleeping_loop)
 	struct alarm a;
 
 	prepare();
-	alarm_start(&a, 10, 1);
-	run_laps(WAITS);
+	alarm_start_set(&a, 10, 1);
 	lab_reset();
 	iv_main();
 	CHECK_INT(a.fired, ==, 1);
-	CHECK_INT(lab_waits(), <=, 2);
+	CHECK_INT(lab_waits(), <=, 1);
 	clean_up();
 }
 
@@ -188,14 +199,12 @@ TEST_ONCE(earlier_timer_comes_first)
 	struct alarm early, late;
 
 	prepare();
-	alarm_start(&late, 60, 1);
-	run_laps(WAITS);
+	alarm_start_set(&late, 100000, 1);
 	alarm_start(&early, 10, 1);
 	iv_main();
 	CHECK_INT(early.fired, ==, 1);
 	CHECK_INT(late.fired, ==, 0);
-	iv_main();
-	CHECK_INT(late.fired, ==, 1);
+	iv_timer_unregister(&late.timer);
 	clean_up();
 }
 
@@ -204,8 +213,7 @@ TEST_ONCE(later_timer_instead)
 	struct alarm a;
 
 	prepare();
-	alarm_start(&a, 10, 1);
-	run_laps(WAITS);
+	alarm_start_set(&a, 10, 1);
 	iv_timer_unregister(&a.timer);
 	alarm_start(&a, 40, 1);
 	lab_reset();
@@ -221,8 +229,7 @@ TEST_ONCE(timer_removed)
 	struct alarm a, b;
 
 	prepare();
-	alarm_start(&a, 5, 0);
-	run_laps(WAITS);
+	alarm_start_set(&a, 5, 0);
 	iv_timer_unregister(&a.timer);
 	alarm_start(&b, 30, 1);
 	run_laps(-1);
@@ -284,15 +291,20 @@ TEST_ONCE(interrupted_at_every_turn)
 static void check_fires_without(void)
 {
 	struct alarm a;
+	unsigned before;
 	int i;
 
 	for (i = 0; i < 2; i++) {
+		alarm_start(&a, 100000, 1);
+		before = lab_limited_waits();
+		run_laps(2 * WAITS);
+		CHECK_INT(lab_limited_waits() - before, ==, 2 * WAITS);
+		iv_timer_unregister(&a.timer);
 		alarm_start(&a, 10, 1);
 		run_laps(-1);
 		CHECK_INT(a.fired, ==, 1);
 		drain(ring_fds[0]);
 	}
-	CHECK_INT(lab_limited_waits(), >=, WAITS);
 	CHECK_STR(iv_poll_method_name(), "epoll-timerfd");
 }
 
@@ -330,9 +342,8 @@ TEST_ONCE(lost_with_the_set)
 	prepare();
 	make_pipe(fds);
 	watch_start(&w, fds[0], "i");
-	alarm_start(&a, 30, 1);
-	run_laps(WAITS);
-	CHECK_INT(lab_count(LAB_TIMERFD_SETTIME), ==, 1);
+	alarm_start_set(&a, 30, 1);
+	CHECK_INT(lab_count(LAB_TIMERFD_SETTIME), >, 0);
 	lab_refuse(LAB_EPOLL_DEL, ENOMEM, 1);
 	iv_fd_unregister(&w.fd);
 	CHECK_INT(lab_count(LAB_EPOLL_CREATE), ==, 1);
@@ -353,8 +364,7 @@ TEST_ONCE(lost_with_the_set_at_the_last_moment)
 	make_pipe(fds);
 	make_pipe(more);
 	watch_start(&w, fds[0], "i");
-	alarm_start(&a, 30, 1);
-	run_laps(WAITS);
+	alarm_start_set(&a, 30, 1);
 	CHECK_SYS(dup2(more[0], fds[0]));
 	watch_set(&w, "ie");
 	watch_set(&w, "io");
