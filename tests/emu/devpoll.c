@@ -100,7 +100,8 @@ static void entry_remove(struct set *s, int fd)
 	struct entry *e = find(s, fd);
 
 	if (e == NULL) {
-		emu_fault(EMU_FAULT_ABSENT);
+		if (fcntl(fd, F_GETFD) >= 0)
+			emu_fault(EMU_FAULT_ABSENT);
 		return;
 	}
 	if (e->watched)

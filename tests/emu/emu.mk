@@ -32,28 +32,34 @@ EMU_TESTS = \
 	tests/emu/selftest_kqueue.t
 
 EMU_TESTS += \
+	tests/loop/debug.emu.t \
 	tests/loop/event.emu.t \
 	tests/loop/fd.emu.t \
 	tests/loop/fd_misuse.emu.t \
-	tests/loop/init.emu.t \
+	tests/loop/fork.emu.t \
+	tests/loop/loop.emu.t \
+	tests/loop/now.emu.t \
 	tests/loop/poller.emu.t \
 	tests/loop/run.emu.t \
 	tests/loop/task.emu.t \
 	tests/loop/timer.emu.t \
+	tests/loop/tls.emu.t \
+	tests/mod/child_inside.emu.t \
 	tests/mod/event_raw.emu.t \
 	tests/mod/fd_pump.emu.t \
-	tests/mod/fd_pump_copy.emu.t \
-	tests/mod/fd_pump_splice.emu.t \
 	tests/mod/popen.emu.t \
 	tests/mod/signal.emu.t \
 	tests/mod/thread.emu.t \
 	tests/mod/wait.emu.t \
 	tests/mod/work.emu.t \
 	tests/poll/conformance.emu.t \
+	tests/poll/conformance_close.emu.t \
 	tests/poll/conformance_fork.emu.t \
 	tests/poll/conformance_life.emu.t \
 	tests/poll/conformance_model.emu.t \
 	tests/poll/conformance_scale.emu.t
+tests_loop_debug_emu_t_SOURCES = tests/loop/debug.c
+tests_loop_debug_emu_t_LDADD = $(EMULATED)
 tests_loop_event_emu_t_SOURCES = $(tests_loop_event_t_SOURCES)
 tests_loop_event_emu_t_LDADD = $(EMULATED)
 tests_loop_event_emu_t_LDFLAGS = $(tests_loop_event_t_LDFLAGS)
@@ -61,9 +67,15 @@ tests_loop_fd_emu_t_SOURCES = $(tests_loop_fd_t_SOURCES)
 tests_loop_fd_emu_t_LDADD = $(EMULATED)
 tests_loop_fd_misuse_emu_t_SOURCES = $(tests_loop_fd_misuse_t_SOURCES)
 tests_loop_fd_misuse_emu_t_LDADD = $(EMULATED)
-tests_loop_init_emu_t_SOURCES = tests/loop/init.c
-tests_loop_init_emu_t_LDADD = $(EMULATED)
-tests_loop_init_emu_t_LDFLAGS = $(tests_loop_init_t_LDFLAGS)
+tests_loop_fork_emu_t_SOURCES = tests/loop/fork.c
+tests_loop_fork_emu_t_LDADD = $(EMULATED)
+tests_loop_fork_emu_t_LDFLAGS = $(tests_loop_fork_t_LDFLAGS)
+tests_loop_loop_emu_t_SOURCES = $(tests_loop_loop_t_SOURCES)
+tests_loop_loop_emu_t_LDADD = $(EMULATED)
+tests_loop_loop_emu_t_LDFLAGS = $(tests_loop_loop_t_LDFLAGS)
+tests_loop_now_emu_t_SOURCES = $(tests_loop_now_t_SOURCES)
+tests_loop_now_emu_t_LDADD = $(EMULATED)
+tests_loop_now_emu_t_LDFLAGS = $(tests_loop_now_t_LDFLAGS)
 tests_loop_poller_emu_t_SOURCES = $(tests_loop_poller_t_SOURCES)
 tests_loop_poller_emu_t_LDADD = $(EMULATED)
 tests_loop_run_emu_t_SOURCES = $(tests_loop_run_t_SOURCES)
@@ -74,17 +86,17 @@ tests_loop_task_emu_t_LDADD = $(EMULATED)
 tests_loop_timer_emu_t_SOURCES = $(tests_loop_timer_t_SOURCES)
 tests_loop_timer_emu_t_LDADD = $(EMULATED)
 tests_loop_timer_emu_t_LDFLAGS = $(tests_loop_timer_t_LDFLAGS)
+tests_loop_tls_emu_t_SOURCES = tests/loop/tls.c
+tests_loop_tls_emu_t_LDADD = $(EMULATED)
+tests_mod_child_inside_emu_t_SOURCES = $(tests_mod_child_inside_t_SOURCES)
+tests_mod_child_inside_emu_t_LDADD = $(EMULATED)
+tests_mod_child_inside_emu_t_LDFLAGS = $(tests_mod_child_inside_t_LDFLAGS)
 tests_mod_event_raw_emu_t_SOURCES = $(tests_mod_event_raw_t_SOURCES)
 tests_mod_event_raw_emu_t_LDADD = $(EMULATED)
 tests_mod_event_raw_emu_t_LDFLAGS = $(tests_mod_event_raw_t_LDFLAGS)
 tests_mod_fd_pump_emu_t_SOURCES = $(tests_mod_fd_pump_t_SOURCES)
 tests_mod_fd_pump_emu_t_LDADD = $(EMULATED)
 tests_mod_fd_pump_emu_t_LDFLAGS = $(tests_mod_fd_pump_t_LDFLAGS)
-tests_mod_fd_pump_copy_emu_t_SOURCES = $(tests_mod_fd_pump_copy_t_SOURCES)
-tests_mod_fd_pump_copy_emu_t_LDADD = $(EMULATED)
-tests_mod_fd_pump_copy_emu_t_LDFLAGS = $(tests_mod_fd_pump_copy_t_LDFLAGS)
-tests_mod_fd_pump_splice_emu_t_SOURCES = $(tests_mod_fd_pump_splice_t_SOURCES)
-tests_mod_fd_pump_splice_emu_t_LDADD = $(EMULATED)
 tests_mod_popen_emu_t_SOURCES = tests/mod/popen.c
 tests_mod_popen_emu_t_LDADD = $(EMULATED)
 tests_mod_signal_emu_t_SOURCES = tests/mod/signal.c
@@ -99,6 +111,8 @@ tests_mod_work_emu_t_LDADD = $(EMULATED)
 tests_mod_work_emu_t_LDFLAGS = $(tests_mod_work_t_LDFLAGS)
 tests_poll_conformance_emu_t_SOURCES = $(tests_poll_conformance_t_SOURCES)
 tests_poll_conformance_emu_t_LDADD = $(EMULATED)
+tests_poll_conformance_close_emu_t_SOURCES = $(tests_poll_conformance_close_t_SOURCES)
+tests_poll_conformance_close_emu_t_LDADD = $(EMULATED)
 tests_poll_conformance_fork_emu_t_SOURCES = $(tests_poll_conformance_fork_t_SOURCES)
 tests_poll_conformance_fork_emu_t_LDADD = $(EMULATED)
 tests_poll_conformance_life_emu_t_SOURCES = $(tests_poll_conformance_life_t_SOURCES)
@@ -111,5 +125,26 @@ tests_poll_conformance_scale_emu_t_LDADD = $(EMULATED)
 tests_emu_selftest_kqueue_t_SOURCES = tests/emu/selftest_kqueue.c
 tests_emu_selftest_kqueue_t_CPPFLAGS = $(AM_CPPFLAGS) -I$(srcdir)/tests/emu/include
 tests_emu_selftest_kqueue_t_LDADD = $(EMULATED)
+
+# Event ports and /dev/poll
+EMU_TESTS += \
+	tests/emu/selftest_devpoll.t \
+	tests/emu/selftest_ports.t \
+	tests/poll/dev_poll.t \
+	tests/poll/port.t \
+	tests/poll/port_timer.t
+EMU_INCLUDE = $(AM_CPPFLAGS) -I$(srcdir)/tests/emu/include
+tests_emu_selftest_devpoll_t_SOURCES = tests/emu/selftest_devpoll.c
+tests_emu_selftest_devpoll_t_CPPFLAGS = $(EMU_INCLUDE)
+tests_emu_selftest_devpoll_t_LDADD = $(EMULATED)
+tests_emu_selftest_ports_t_SOURCES = tests/emu/selftest_ports.c
+tests_emu_selftest_ports_t_CPPFLAGS = $(EMU_INCLUDE)
+tests_emu_selftest_ports_t_LDADD = $(EMULATED)
+tests_poll_dev_poll_t_SOURCES = tests/poll/dev_poll.c $(LAB)
+tests_poll_dev_poll_t_LDADD = $(EMULATED)
+tests_poll_port_t_SOURCES = tests/poll/port.c $(LAB)
+tests_poll_port_t_LDADD = $(EMULATED)
+tests_poll_port_timer_t_SOURCES = tests/poll/port_timer.c $(LAB)
+tests_poll_port_timer_t_LDADD = $(EMULATED)
 
 EXTRA_PROGRAMS = $(EMU_TESTS)

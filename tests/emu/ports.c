@@ -376,21 +376,24 @@ static int counted(int64_t limit)
 	return err;
 }
 
+/* Made to fail with ETIME, it has events nevertheless. */
 static int get(int fd, struct get *g, const struct timespec *timeout,
 	       const struct emu_saved *saved)
 {
 	struct port *port;
-	int err;
+	int err, fault;
 
 	g->limit = limit_of(timeout);
-	err = counted(g->limit);
-	if (err != 0)
-		return err;
+	fault = counted(g->limit);
+	if (fault != 0 && fault != ETIME)
+		return fault;
 	port = find_port(fd, &err);
 	if (port == NULL)
 		return err;
 	if (timeout != NULL && bad_time(timeout))
 		return EINVAL;
+	if (fault == ETIME)
+		g->limit = 0;
 	g->until = g->limit < 0 ? EMU_NEVER :
 		   emu_now() + round_up(port, g->limit);
 	err = wait_for(port, g, saved);
@@ -398,7 +401,7 @@ static int get(int fd, struct get *g, const struct timespec *timeout,
 		return err;
 	while (g->n < g->max && port->queued > 0)
 		retrieve(port, &g->list[g->n++]);
-	return err;
+	return fault != 0 ? fault : err;
 }
 
 /* ---- Life ------------------------------------------------------------------------------ */

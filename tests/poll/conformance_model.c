@@ -150,6 +150,7 @@ struct line {
 	struct watch	w;
 	int		fds[2];
 	unsigned	set;
+	unsigned	was;		/* ready at times, since the last turn */
 	int		registered;
 };
 
@@ -205,6 +206,7 @@ static void change_state(struct line *l)
 	unsigned ready = ready_bands(l->fds[0]);
 	char c;
 
+	l->was |= ready;
 	switch (pick(6)) {
 	case 0:
 		if (l->fds[1] >= 0)
@@ -227,6 +229,7 @@ static void change_state(struct line *l)
 	case 4:
 		line_close(l);
 		line_open(l);
+		l->was = 0;
 		break;
 	case 5:
 		if (ready == 4)
@@ -252,6 +255,24 @@ static void change_interest(struct line *l)
 	set_band(&l->w, band, !!(l->set & 1U << band));
 }
 
+static unsigned mask(const char *bands)
+{
+	return (strchr(bands, 'e') ? 1U : 0) | (strchr(bands, 'i') ? 2U : 0) |
+	       (strchr(bands, 'o') ? 4U : 0);
+}
+
+/*
+ * A kernel that keeps events tells what was ready when it looked: perhaps no
+ * longer, and perhaps not all that is ready by now.
+ */
+static int agrees(const struct line *l, unsigned seen, unsigned expect)
+{
+	if (!keeps_events() || l->was == 0)
+		return seen == expect;
+	return !(seen & ~(expect | (l->was & l->set))) &&
+	       (seen != 0 || expect == 0);
+}
+
 static void check_lines(unsigned step)
 {
 	unsigned expect[PAIRS];
@@ -264,9 +285,10 @@ static void check_lines(unsigned step)
 	turns(1);
 	for (i = 0; i < PAIRS; i++) {
 		seen = watch_seen(&lines[i].w, 1);
-		if (strcmp(seen, names(expect[i])) != 0)
+		if (!agrees(&lines[i], mask(seen), expect[i]))
 			FAIL("step %u: line %d: \"%s\" called, not \"%s\"",
 			     step, i, seen, names(expect[i]));
+		lines[i].was = 0;
 	}
 }
 

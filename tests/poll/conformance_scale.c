@@ -138,12 +138,13 @@ static void run_each_turn(void *unused)
 	iv_task_register(&each_turn);
 }
 
-/* Nor do they starve timers and tasks. */
+/* Nor do they starve timers and tasks.  In a turn each is called once at
+   most. */
 TEST(crowd_leaves_room_for_others)
 {
 	struct tally t = { 0, 1 };
+	unsigned i, called = 0;
 	struct iv_timer timer;
-	unsigned i;
 
 	start_many(CROWD);
 	for (i = 0; i < CROWD; i++)
@@ -153,10 +154,12 @@ TEST(crowd_leaves_room_for_others)
 	iv_task_register(&each_turn);
 	timer_after(&timer, 5, tally, &t);
 	iv_timer_register(&timer);
-	lab_reset();
 	iv_main();
 	CHECK_INT(t.calls, ==, 1);
-	CHECK_INT(tasks_run, >=, lab_waits());
+	for (i = 0; i < CROWD; i++)
+		called += many[i].in;
+	CHECK_INT(called, >, 0);
+	CHECK_INT(tasks_run, >=, called / CROWD);
 	iv_task_unregister(&each_turn);
 	end_many(CROWD);
 }
@@ -197,7 +200,7 @@ TEST(one_ends_the_crowd)
 
 static void check_high(int at_least)
 {
-	struct watch a, b;
+	struct watch a, b, c;
 	int fds[2], high;
 
 	iv_init();
@@ -214,9 +217,10 @@ static void check_high(int at_least)
 	turns(1);
 	CHECK_STR(watch_seen(&a, 1), "i");
 	CHECK_STR(watch_seen(&b, 1), "i");
-	watch_init(&b, high, "");
-	CHECK_ERRNO(iv_fd_register_try(&b.fd), EEXIST);
+	watch_init(&c, high, "");
+	CHECK_ERRNO(iv_fd_register_try(&c.fd), EEXIST);
 	watch_end(&a);
+	iv_fd_unregister(&b.fd);
 	iv_deinit();
 	close_pair(fds);
 }

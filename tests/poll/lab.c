@@ -328,6 +328,11 @@ int on_epoll(void)
 	return strncmp(iv_poll_method_name(), "epoll", 5) == 0;
 }
 
+int keeps_events(void)
+{
+	return strncmp(iv_poll_method_name(), "port", 4) == 0;
+}
+
 static int built(const char *method)
 {
 #ifdef HAVE_EPOLL

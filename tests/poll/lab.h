@@ -94,6 +94,9 @@ void check_no_spin(void);
 /* 1 if the loop's method is epoll or epoll-timerfd. */
 int on_epoll(void);
 
+/* 1 if the kernel reports what was ready, even if it is not any more. */
+int keeps_events(void);
+
 /* The first iv_init() is to choose METHOD; skips the case where this build
    does not have it. */
 void choose(const char *method);
