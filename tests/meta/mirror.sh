@@ -12,11 +12,8 @@ elsewhere() {
 	cat <<'END'
 lib/loop/check.c tests/loop/fd_misuse.c its messages, where they are given
 lib/poll/registry.c tests/loop/poller.c the table is only seen by the poller
-lib/poll/dev_poll.c tests/poll/conformance.c under the emulation, tests/emu
 lib/poll/fdmap.c tests/poll/conformance.c what dev_poll and kqueue share
 lib/poll/kqueue.c tests/poll/conformance.c under the emulation, tests/emu
-lib/poll/port.c tests/poll/conformance.c under the emulation, tests/emu
-lib/poll/port_timer.c tests/poll/conformance.c under the emulation, tests/emu
 END
 }
 
@@ -40,8 +37,8 @@ none "$(for file in $(find tests -name '*.c' | sort); do
 	tests/emu/*|tests/harness/*|tests/consumer.c|tests/meta/every.c)
 		continue ;;
 	esac
-	grep -q "[[:space:]]${file%.c}\.[ct]\>" tests/tests.mk ||
-		echo "$file is not in tests/tests.mk"
+	grep -q "[[:space:]]${file%.c}\.[ct]\>" tests/tests.mk \
+		tests/emu/emu.mk || echo "$file is not in tests/tests.mk"
 done)" 'every test is built'
 
 finish
