@@ -179,10 +179,10 @@ FATAL_TEST(post_after_unregister,
 
 /* Not freed, so that sanitizers leave the finding of it to us: overwritten,
    as it would be by the next owner of the memory, but for the list node. */
-static void overwrite(void *pad)
+static void overwrite(void *pad, size_t size)
 {
 	memset((char *)pad + sizeof(struct iv_list_head), 0x5a,
-	       2 * sizeof(void *));
+	       size - sizeof(struct iv_list_head));
 }
 
 FATAL_TEST(task_overwritten,
@@ -190,7 +190,7 @@ FATAL_TEST(task_overwritten,
 {
 	iv_init();
 	start_task(never_handler);
-	overwrite(task.pad);
+	overwrite(task.pad, sizeof(task.pad));
 	iv_main();
 }
 
@@ -199,6 +199,6 @@ FATAL_TEST(timer_overwritten,
 {
 	iv_init();
 	start_timer(never_handler);
-	overwrite(timer.pad);
+	overwrite(timer.pad, sizeof(timer.pad));
 	iv_main();
 }
