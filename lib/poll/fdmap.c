@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define FIRST_SIZE	64
+#define FIRST_SIZE	1024
 
 int fdmap_put(struct fdmap *m, int number, struct ivi_fd *f)
 {

@@ -62,6 +62,7 @@ struct kq {
 	struct ivi_poller	p;
 	int	fd;
 	bool	timer_set;
+	bool	timer_due;	/* it was set to a time in the past */
 	int64_t	timer_at;
 	struct fdmap	map;	/* whoever is in the queue */
 	struct kevent	*changes;
@@ -255,6 +256,21 @@ static int set_now(struct kq *kq, struct ivi_fd *f, int shift,
 	return ret;
 }
 
+/* It may have been closed, which is no reason to fail. */
+static void drop(struct kq *kq, struct ivi_fd *f)
+{
+	struct kevent kev[2];
+	int i, n;
+
+	n = stage(kev, f, READ_SHIFT, OFF);
+	n += stage(kev + n, f, WRITE_SHIFT, OFF);
+	f->armed = 0;
+	if (n == 0 || kevent(kq->fd, kev, n, NULL, 0, NULL) == 0)
+		return;
+	for (i = 0; i < n; i++)
+		change(kq, &kev[i]);
+}
+
 /*
  * Some devices know one direction only (FreeBSD's /dev/klog), so it suffices
  * that one filter is taken.
@@ -268,38 +284,18 @@ static int register_now(struct kq *kq, struct ivi_fd *f)
 
 	if (other != NULL && other != f && still_there(kq, other))
 		return -EEXIST;
-	ret = fdmap_put(&kq->map, number, f);
-	if (ret < 0)
-		return ret;
 	ret = set_now(kq, f, READ_SHIFT, &in);
 	err = set_now(kq, f, WRITE_SHIFT, &out);
 	broken = is_broken_pipe(f, WRITE_SHIFT, err);
-	if (in == OFF && out == OFF && !broken) {
-		fdmap_drop(&kq->map, number, f);
+	if (in == OFF && out == OFF && !broken)
 		return ret < 0 ? ret : err;
-	}
 	agree(kq, f, in, out);
 	if (broken)
 		f->armed |= IVI_STALE;
-	return 0;
-}
-
-/* It may have been closed, which is no reason to fail. */
-static void unregister_now(struct kq *kq, struct ivi_fd *f)
-{
-	struct kevent kev[4];
-	int i, n;
-
-	if (fdmap_get(&kq->map, (uintptr_t)ivi_fd_pub(f)->fd) != f)
-		return;
-	fdmap_drop(&kq->map, ivi_fd_pub(f)->fd, f);
-	n = stage(kev, f, READ_SHIFT, OFF);
-	n += stage(kev + n, f, WRITE_SHIFT, OFF);
-	f->armed = 0;
-	if (n == 0 || kevent(kq->fd, kev, n, NULL, 0, NULL) == 0)
-		return;
-	for (i = 0; i < n; i++)
-		change(kq, &kev[i]);
+	ret = fdmap_put(&kq->map, number, f);
+	if (ret < 0)
+		drop(kq, f);
+	return ret;
 }
 
 static int kq_apply(struct ivi_poller *p, struct ivi_fd *f)
@@ -307,7 +303,9 @@ static int kq_apply(struct ivi_poller *p, struct ivi_fd *f)
 	struct kq *kq = (struct kq *)p;
 
 	if (f->flags & IVI_FD_GONE) {
-		unregister_now(kq, f);
+		if (fdmap_get(&kq->map, (uintptr_t)ivi_fd_pub(f)->fd) == f)
+			drop(kq, f);
+		fdmap_drop(&kq->map, ivi_fd_pub(f)->fd, f);
 		return 0;
 	}
 	return f->flags & IVI_FD_PROBE ? register_now(kq, f) : enqueue(kq, f);
@@ -315,13 +313,20 @@ static int kq_apply(struct ivi_poller *p, struct ivi_fd *f)
 
 /* ---- The timer ------------------------------------------------------------------ */
 
-static int64_t timer_ms(int64_t at)
+/* Told in milliseconds from now, or not at all if AT has come. */
+static void set_timer(struct kq *kq, int64_t at)
 {
 	int64_t left = ivi_ns_left(at, ivi_clock_ns());
 
-	if (left <= MS)
-		return 1;
-	return ((left < DAY ? left : DAY) + MS - 1) / MS;
+	kq->timer_at = at;
+	kq->timer_due = left == 0;
+	kq->timer_set = left > 0;
+	if (left == 0)
+		return;
+	left = ((left < DAY ? left : DAY) + MS - 1) / MS;
+	EV_SET(&kq->changes[kq->used], TIMER_IDENT, EVFILT_TIMER,
+	       EV_ADD | EV_ENABLE | EV_ONESHOT, 0, left, 0);
+	kq->used++;
 }
 
 static int kq_arm(struct ivi_poller *p, int64_t at)
@@ -336,24 +341,10 @@ static int kq_arm(struct ivi_poller *p, int64_t at)
 		       EV_DELETE, 0, 0, 0);
 		kq->used++;
 	}
-	kq->timer_set = at != IVI_NEVER;
-	kq->timer_at = at;
-	if (kq->timer_set) {
-		EV_SET(&kq->changes[kq->used], TIMER_IDENT, EVFILT_TIMER,
-		       EV_ADD | EV_ENABLE | EV_ONESHOT, 0, timer_ms(at), 0);
-		kq->used++;
-	}
+	kq->timer_set = kq->timer_due = false;
+	if (at != IVI_NEVER)
+		set_timer(kq, at);
 	return 0;
-}
-
-/* If it was early, the rest of the time is still to come. */
-static unsigned timer_fired(struct kq *kq)
-{
-	kq->timer_set = false;
-	if (ivi_clock_ns() < kq->timer_at &&
-	    kq_arm(&kq->p, kq->timer_at) == 0)
-		return 0;
-	return IVI_WOKE_TIMER;
 }
 
 /* ---- Events --------------------------------------------------------------------- */
@@ -420,28 +411,25 @@ static void refused(struct kq *kq, const struct kevent *kev)
 		ask_again(kq, f);
 }
 
-static unsigned take(struct kq *kq, const struct kevent *kev)
+/* If it was early, the rest of the time is still to come. */
+static void timer_event(struct kq *kq, const struct kevent *kev)
 {
-	bool error = kev->flags & EV_ERROR;
+	if (!(kev->flags & EV_ERROR))
+		set_timer(kq, kq->timer_at);
+	else if (kev->data != ENOENT)
+		kq->timer_due = true;
+}
 
-	switch (kev->filter) {
-	case EVFILT_READ:
-	case EVFILT_WRITE:
-		if (ivi_unlikely(error))
-			refused(kq, kev);
-		else
-			decode(kq, kev);
-		return 0;
-	case EVFILT_TIMER:
-		if (!error)
-			return timer_fired(kq);
-		if (kev->data == ENOENT)
-			return 0;
-		kq->timer_set = false;
-		return IVI_WOKE_TIMER;
-	default:
-		return 0;	/* awake: that is all it is for */
-	}
+static void take(struct kq *kq, const struct kevent *kev)
+{
+	if (kev->filter == EVFILT_TIMER)
+		timer_event(kq, kev);
+	else if (kev->filter != EVFILT_READ && kev->filter != EVFILT_WRITE)
+		return;		/* awake: that is all it is for */
+	else if (ivi_unlikely(kev->flags & EV_ERROR))
+		refused(kq, kev);
+	else
+		decode(kq, kev);
 }
 
 /* All changes have been made even if a signal ends the call. */
@@ -466,18 +454,22 @@ static unsigned kq_wait(struct ivi_poller *p, int64_t until)
 {
 	struct kq *kq = (struct kq *)p;
 	struct timespec ts = { 0, 0 };
-	unsigned woke = 0;
 	int64_t left;
 	int i, n;
 
+	if (kq->timer_due)
+		until = IVI_NOW;
 	if (until != IVI_NOW && until != IVI_NEVER) {
 		left = ivi_ns_left(until, ivi_clock_ns());
 		ts = ivi_ns_to_ts(left < DAY ? left : DAY);
 	}
 	n = exchange(kq, until == IVI_NEVER ? NULL : &ts);
 	for (i = 0; i < n; i++)
-		woke |= take(kq, &kq->events[i]);
-	return woke;
+		take(kq, &kq->events[i]);
+	if (!kq->timer_due)
+		return 0;
+	kq->timer_due = kq->timer_set = false;
+	return IVI_WOKE_TIMER;
 }
 
 /* ---- Waking ------------------------------------------------------------------------ */
@@ -521,7 +513,9 @@ static int kq_open(struct ivi_poller *p)
 	struct kq *kq = (struct kq *)p;
 	int ret = reserve(kq, FIRST_ROOM);
 
-	kq->timer_set = false;
+	if (ret == 0)
+		ret = fdmap_put(&kq->map, 0, NULL);
+	kq->timer_set = kq->timer_due = false;
 	if (ret == 0) {
 		kq->fd = kqueue();
 		ret = kq->fd < 0 ? -errno : 0;

@@ -278,13 +278,18 @@ static unsigned compare_timers(const struct fence_state *a,
 /* Emulated kernels know what real ones tolerate. */
 static unsigned compare_faults(void)
 {
+	/* Loops may end with descriptors in them, and tests may close those
+	   too early: only these are the library's. */
+	static const enum emu_fault ours[] = {
+		EMU_FAULT_ABSENT, EMU_FAULT_INHERITED
+	};
 	unsigned n = 0;
 	int i;
 
-	for (i = 0; emu_faults != NULL && i < EMU_FAULTS; i++)
-		if (emu_faults(i) > 0) {
+	for (i = 0; emu_faults != NULL && i < 2; i++)
+		if (emu_faults(ours[i]) > 0) {
 			note("fence: kernel: %s (%u times)",
-			     emu_fault_text(i), emu_faults(i));
+			     emu_fault_text(ours[i]), emu_faults(ours[i]));
 			n++;
 		}
 	return n;

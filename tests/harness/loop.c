@@ -4,6 +4,7 @@
  */
 #include "config.h"
 #include <stdlib.h>
+#include <unistd.h>
 #include <iv_event.h>
 #include "harness.h"
 
@@ -213,4 +214,41 @@ void loop_thread_stop(struct loop_thread *t)
 	pthread_cond_destroy(&t->changed);
 	pthread_mutex_destroy(&t->lock);
 	free(t);
+}
+
+/* ---- Wake-ups ------------------------------------------------------------ */
+
+static int lowest_free_fd(void)
+{
+	int fd = (int)CHECK_SYS(dup(STDIN_FILENO));
+
+	CHECK_SYS(close(fd));
+	return fd;
+}
+
+/* In a thread with a loop of its own, so that the caller's stays as it is. */
+static void *try_wake(void *without)
+{
+	struct iv_event ev;
+	int fd;
+
+	iv_init();
+	IV_EVENT_INIT(&ev);
+	ev.handler = never_handler;
+	fd = lowest_free_fd();
+	CHECK_SYS(iv_event_register(&ev));
+	*(int *)without = lowest_free_fd() == fd;
+	iv_event_unregister(&ev);
+	iv_deinit();
+	return NULL;
+}
+
+int wakes_without_fd(void)
+{
+	pthread_t thread;
+	int without;
+
+	CHECK_INT(pthread_create(&thread, NULL, try_wake, &without), ==, 0);
+	CHECK_INT(pthread_join(thread, NULL), ==, 0);
+	return without;
 }

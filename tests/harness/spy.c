@@ -21,6 +21,20 @@
 #include "harness/spy.h"
 #include "harness/test.h"
 
+/* With 64-bit time on a 32-bit system a header gives some other names. */
+#if defined(__USE_TIME_BITS64) && __TIMESIZE == 32
+#define __real_clock_gettime	__real___clock_gettime64
+#define __wrap_clock_gettime	__wrap___clock_gettime64
+#define __real_epoll_pwait2	__real___epoll_pwait2_time64
+#define __wrap_epoll_pwait2	__wrap___epoll_pwait2_time64
+#define __real_nanosleep	__real___nanosleep64
+#define __wrap_nanosleep	__wrap___nanosleep64
+#define __real_ppoll	__real___ppoll64
+#define __wrap_ppoll	__wrap___ppoll64
+#define __real_timerfd_settime	__real___timerfd_settime64
+#define __wrap_timerfd_settime	__wrap___timerfd_settime64
+#endif
+
 #define SEC	INT64_C(1000000000)
 
 #define LOAD(x)		__atomic_load_n(&(x), __ATOMIC_SEQ_CST)
@@ -465,5 +479,17 @@ int spy_wait_is_exact(void)
 
 	if (strncmp(name, "epoll", 5) == 0)
 		return have_epoll_pwait2();
-	return strcmp(name, "poll") != 0;
+	return strcmp(name, "poll") != 0 && strcmp(name, "dev_poll") != 0;
+}
+
+int64_t spy_late(void)
+{
+	const char *personality = getenv("EMU_PERSONALITY");
+
+	if (personality != NULL && (strcmp(personality, "netbsd") == 0 ||
+				    strcmp(personality, "tick") == 0))
+		return 20000000;
+	if (strcmp(iv_poll_method_name(), "kqueue") == 0)
+		return 999999;
+	return spy_wait_is_exact() ? 0 : 999999;
 }

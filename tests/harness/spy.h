@@ -54,6 +54,10 @@ int64_t spy_last_wait(void);
 /* False if the poll method knows milliseconds only, here. */
 int spy_wait_is_exact(void);
 
+/* How late the method may be: the kernel's timers may be coarser than its
+   waits, and its clock may go by ticks. */
+int64_t spy_late(void);
+
 /*
  * Takes over the clock, which shows NOW nanoseconds.  From now on it stands
  * still, except that a wait with nothing to report does not sleep: it moves

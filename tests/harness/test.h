@@ -259,6 +259,9 @@ void quit_after_turns(unsigned n);
 void with_deadline(unsigned seconds);
 void without_deadline(void);
 
+/* 1 if the poll method needs no descriptor for waking a loop: iv_event. */
+int wakes_without_fd(void);
+
 /*
  * A thread that runs a loop until told to stop.  SETUP, if not NULL, runs in
  * it between iv_init() and iv_main(), TEARDOWN after iv_main(); both have
