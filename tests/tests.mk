@@ -105,7 +105,10 @@ SPY_WRAPS = $(AM_LDFLAGS) \
 	-Wl,--wrap=pipe,--wrap=pipe2,--wrap=poll,--wrap=ppoll \
 	-Wl,--wrap=pthread_atfork,--wrap=pthread_key_create \
 	-Wl,--wrap=pthread_setspecific,--wrap=read,--wrap=realloc \
-	-Wl,--wrap=timerfd_create,--wrap=timerfd_settime,--wrap=write
+	-Wl,--wrap=timerfd_create,--wrap=timerfd_settime,--wrap=write \
+	-Wl,--wrap=__clock_gettime64,--wrap=__epoll_pwait2_time64 \
+	-Wl,--wrap=__nanosleep64,--wrap=__ppoll64 \
+	-Wl,--wrap=__timerfd_settime64
 
 # ---- Descriptors and poll methods
 TESTS_C += \
