@@ -24,6 +24,12 @@
 static int fork_error;
 static unsigned waits;
 
+/* With 64-bit time on a 32-bit system a header gives it another name. */
+#if defined(__USE_TIME_BITS64) && __TIMESIZE == 32
+#define __real_wait4	__real___wait4_time64
+#define __wrap_wait4	__wrap___wait4_time64
+#endif
+
 pid_t __real_fork(void);
 pid_t __wrap_fork(void);
 pid_t __real_wait4(pid_t pid, int *status, int options, struct rusage *usage);
