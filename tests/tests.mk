@@ -50,6 +50,7 @@ TESTS_C += \
 	tests/base/timespec.t \
 	tests/loop/debug.t \
 	tests/loop/event.t \
+	tests/loop/exhaustion.t \
 	tests/loop/fork.t \
 	tests/loop/loop.t \
 	tests/loop/now.t \
@@ -96,6 +97,9 @@ tests_sys_thread_t_LDADD = $(INSIDE)
 tests_sys_wake_t_SOURCES = tests/sys/wake.c $(SPY)
 tests_sys_wake_t_LDADD = $(INSIDE)
 tests_sys_wake_t_LDFLAGS = $(SPY_WRAPS)
+tests_loop_exhaustion_t_SOURCES = tests/loop/exhaustion.c $(SPY)
+tests_loop_exhaustion_t_LDADD = $(INSIDE)
+tests_loop_exhaustion_t_LDFLAGS = $(SPY_WRAPS)
 
 SPY = tests/harness/spy.c tests/harness/spy.h
 SPY_WRAPS = $(AM_LDFLAGS) \
