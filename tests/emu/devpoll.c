@@ -121,7 +121,7 @@ static int entry_add(struct set *s, int fd, short events)
 	if (e == NULL && s->used == s->size) {
 		size_t size = 2 * s->size + 64;
 
-		e = realloc(s->entry, size * sizeof(*e));
+		e = emu_realloc(s->entry, size * sizeof(*e));
 		if (e == NULL)
 			return ENOMEM;
 		s->entry = e;
@@ -294,8 +294,8 @@ static void s_destroy(struct emu_object *o)
 	for (i = 0; i < s->used && s->owner == getpid(); i++)
 		emu_fault(EMU_FAULT_LEFT);
 	mark(o->fd, 0);
-	free(s->entry);
-	free(s);
+	emu_free(s->entry);
+	emu_free(s);
 }
 
 static const struct emu_class class = {
@@ -315,7 +315,7 @@ static int64_t personality(struct set *s)
 
 static int s_new(int flags)
 {
-	struct set *s = calloc(1, sizeof(*s));
+	struct set *s = emu_calloc(sizeof(*s));
 	int fd;
 
 	if (s == NULL)
@@ -323,7 +323,7 @@ static int s_new(int flags)
 	s->owner = getpid();
 	fd = emu_object_open(&s->o, &class, personality(s));
 	if (fd < 0) {
-		free(s);
+		emu_free(s);
 		return -1;
 	}
 	if (flags & O_CLOEXEC)

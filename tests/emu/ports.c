@@ -97,7 +97,7 @@ static void retrieve(struct port *port, port_event_t *ev)
 		e->ev.portev_events = 0;
 	} else {
 		port->users--;
-		free(e);
+		emu_free(e);
 	}
 }
 
@@ -115,7 +115,7 @@ static int make_room(struct port *port, int fd)
 
 	if (fd < port->size)
 		return 0;
-	grown = realloc(port->of_fd, (size_t)size * sizeof(*grown));
+	grown = emu_realloc(port->of_fd, (size_t)size * sizeof(*grown));
 	if (grown == NULL)
 		return ENOMEM;
 	memset(grown + port->size, 0,
@@ -144,7 +144,7 @@ static int assoc_new(struct port *port, int fd)
 
 	if (err != 0)
 		return err;
-	a = calloc(1, sizeof(*a));
+	a = emu_calloc(sizeof(*a));
 	if (a == NULL)
 		return ENOMEM;
 	a->event.ev.portev_source = PORT_SOURCE_FD;
@@ -161,7 +161,7 @@ static void assoc_free(struct port *port, int fd)
 
 	dequeue(port, &a->event);
 	port->of_fd[fd] = NULL;
-	free(a);
+	emu_free(a);
 }
 
 static int fd_open(uintptr_t object)
@@ -260,7 +260,7 @@ static int timer_new(const struct sigevent *se, timer_t *id)
 	port = find_port(notify->portnfy_port, &err);
 	if (port == NULL)
 		return err;
-	t = calloc(1, sizeof(*t));
+	t = emu_calloc(sizeof(*t));
 	if (t == NULL)
 		return EAGAIN;
 	t->event.ev.portev_source = PORT_SOURCE_TIMER;
@@ -286,14 +286,6 @@ static int bad_time(const struct timespec *ts)
 	return ts->tv_sec < 0 || ts->tv_nsec < 0 || ts->tv_nsec >= 1000000000;
 }
 
-/* Up to the next tick of T's clock. */
-static int64_t round_up(const struct port *port, int64_t ns)
-{
-	int64_t tick = port != NULL ? port->o.tick : 0;
-
-	return tick > 0 ? (ns + tick - 1) / tick * tick : ns;
-}
-
 static int timer_set(struct timer *t, int flags, const struct itimerspec *its)
 {
 	int64_t ns;
@@ -306,8 +298,8 @@ static int timer_set(struct timer *t, int flags, const struct itimerspec *its)
 	ns = ns_of(&its->it_value);
 	if (ns != 0 && !(flags & TIMER_ABSTIME))
 		ns += emu_now();
-	t->due = round_up(t->port, ns);
-	t->period = round_up(t->port, ns_of(&its->it_interval));
+	t->due = ns;
+	t->period = ns_of(&its->it_interval);
 	if (t->port != NULL)
 		emu_changed(&t->port->o);
 	return 0;
@@ -322,7 +314,7 @@ static void timer_free(struct timer *t)
 	while (*p != t)
 		p = &(*p)->next;
 	*p = t->next;
-	free(t);
+	emu_free(t);
 }
 
 /* ---- Waiting ------------------------------------------------------------------------ */
@@ -335,6 +327,14 @@ struct get {
 	int64_t	until;
 	unsigned	n;	/* stored */
 };
+
+/* Limits of waits are counted in ticks; timers of this clock are exact. */
+static int64_t round_up(const struct port *port, int64_t ns)
+{
+	int64_t tick = port->o.tick;
+
+	return tick > 0 ? (ns + tick - 1) / tick * tick : ns;
+}
 
 /* Until LEAST are queued, the time has come or a signal: errno, or 0.  The
    port must not be closed meanwhile. */
@@ -455,8 +455,8 @@ static void port_destroy(struct emu_object *o)
 	drop_all(port, port->owner == getpid());
 	while (port->queued > 0)
 		retrieve(port, &ev);
-	free(port->of_fd);
-	free(port);
+	emu_free(port->of_fd);
+	emu_free(port);
 }
 
 static const struct emu_class class = {
@@ -486,7 +486,7 @@ static int64_t tick_us(void)
 
 static int port_new(void)
 {
-	struct port *port = calloc(1, sizeof(*port));
+	struct port *port = emu_calloc(sizeof(*port));
 	int fd;
 
 	if (port == NULL) {
@@ -497,7 +497,7 @@ static int port_new(void)
 	port->owner = getpid();
 	fd = emu_object_open(&port->o, &class, tick_us());
 	if (fd < 0)
-		free(port);
+		emu_free(port);
 	return fd;
 }
 
@@ -507,7 +507,7 @@ static int send_event(struct port *port, int events, void *user)
 
 	if (port->users >= emu_limit_of(EMU_LIMIT_PORT_EVENTS, 65536))
 		return EAGAIN;
-	e = calloc(1, sizeof(*e));
+	e = emu_calloc(sizeof(*e));
 	if (e == NULL)
 		return ENOMEM;
 	e->ev.portev_source = PORT_SOURCE_USER;
