@@ -81,8 +81,7 @@ static unsigned decode(struct port *port, const port_event_t *ev)
 	if (ev->portev_source != PORT_SOURCE_FD)
 		return 0;
 	f->armed = 0;
-	if (f->wanted != 0)
-		ivi_ready(&port->p, f, bands_of(ev->portev_events));
+	ivi_ready(&port->p, f, bands_of(ev->portev_events));
 	ivi_poller_update(&port->p, f);
 	return 0;
 }

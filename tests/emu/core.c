@@ -414,6 +414,7 @@ const char *emu_fault_text(enum emu_fault fault)
 		"named a descriptor that is not open",
 		"destroyed an object with descriptors in it",
 		"used in a forked child what its parent has opened",
+		"destroyed a port that timers report to",
 	};
 
 	return texts[fault];

@@ -66,6 +66,7 @@ enum emu_fault {
 	EMU_FAULT_CLOSED,	/* named a descriptor that is not open */
 	EMU_FAULT_LEFT,		/* object destroyed, descriptors still in it */
 	EMU_FAULT_INHERITED,	/* used in a forked child */
+	EMU_FAULT_TIMER,	/* port destroyed, timers still report to it */
 	EMU_FAULTS
 };
 

@@ -434,7 +434,7 @@ static void drop_all(struct port *port, int careful)
 		if (t->port != port)
 			continue;
 		if (careful)
-			emu_fault(EMU_FAULT_LEFT);
+			emu_fault(EMU_FAULT_TIMER);
 		dequeue(port, &t->event);
 		t->port = NULL;
 	}

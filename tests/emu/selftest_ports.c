@@ -598,7 +598,8 @@ TEST_ONCE(p14_closed_with_all_that_is_in_it)
 	send_some(3);
 	CHECK_INT(queued(), ==, 5);
 	end();
-	CHECK_INT(emu_faults(EMU_FAULT_LEFT), ==, 2);
+	CHECK_INT(emu_faults(EMU_FAULT_LEFT), ==, 1);
+	CHECK_INT(emu_faults(EMU_FAULT_TIMER), ==, 1);
 	begin();
 	CHECK_INT(get(), ==, 0);
 	end();

@@ -281,12 +281,12 @@ static unsigned compare_faults(void)
 	/* Loops may end with descriptors in them, and tests may close those
 	   too early: only these are the library's. */
 	static const enum emu_fault ours[] = {
-		EMU_FAULT_ABSENT, EMU_FAULT_INHERITED
+		EMU_FAULT_ABSENT, EMU_FAULT_INHERITED, EMU_FAULT_TIMER
 	};
-	unsigned n = 0;
-	int i;
+	unsigned i, n = 0;
 
-	for (i = 0; emu_faults != NULL && i < 2; i++)
+	for (i = 0; emu_faults != NULL &&
+	     i < sizeof(ours) / sizeof(ours[0]); i++)
 		if (emu_faults(ours[i]) > 0) {
 			note("fence: kernel: %s (%u times)",
 			     emu_fault_text(ours[i]), emu_faults(ours[i]));

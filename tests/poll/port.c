@@ -311,14 +311,6 @@ static void *post(void *unused)
 	return unused;
 }
 
-static void post_from_thread(void)
-{
-	pthread_t tid;
-
-	CHECK_INT(pthread_create(&tid, NULL, post, NULL), ==, 0);
-	CHECK_INT(pthread_join(tid, NULL), ==, 0);
-}
-
 static void post_later(void *unused)
 {
 	pthread_t tid;
@@ -363,24 +355,57 @@ PORT_TEST(posts_are_sent_to_the_port)
 	finish_event();
 }
 
-/* The queue is full, so the wait returns anyway. */
-PORT_TEST(queue_is_full)
+/* Until it has caught the loop asleep. */
+static void *post_until_sent(void *unused)
 {
-	struct iv_timer timer;
+	while (emu_calls(EMU_PORT_SEND) == 0) {
+		errno = EXDEV;
+		iv_event_post(&event);
+		CHECK_INT(errno, ==, EXDEV);
+	}
+	return unused;
+}
 
-	fence_allow(FENCE_THREADS, "a detached thread may be ending");
+static struct iv_timer again;
+
+static void sleep_again(void *unused)
+{
+	(void)unused;
+	if (emu_calls(EMU_PORT_SEND) > 0) {
+		iv_quit();
+		return;
+	}
+	timer_after(&again, 1, sleep_again, NULL);
+	iv_timer_register(&again);
+}
+
+/* EAGAIN: the queue is full, so the wait returns anyway; ENOMEM passes.  The
+   post is not lost, and errno is the poster's. */
+static void check_sending(int err)
+{
+	pthread_t tid;
+
 	start_event();
-	told.quit_at = 1;
-	emu_fail(EMU_PORT_SEND, EAGAIN, 1, ~0U);
-	timer_after(&timer, 30, post_later, NULL);
-	iv_timer_register(&timer);
-	with_deadline(1);
-	iv_fd_set_handler_in(&w.fd, NULL);
-	poke(fds[1]);
-	iv_timer_unregister(&timer);
-	post_from_thread();
+	told.quit_at = told.calls = 0;
+	emu_fail(EMU_PORT_SEND, err, 1, 1);
+	sleep_again(NULL);
+	CHECK_INT(pthread_create(&tid, NULL, post_until_sent, NULL), ==, 0);
+	with_deadline(5);
 	iv_main();
 	without_deadline();
-	CHECK_INT(told.calls, ==, 1);
+	CHECK_INT(pthread_join(tid, NULL), ==, 0);
+	turns(1);
+	CHECK_INT(told.calls, >, 0);
+	CHECK_INT(emu_calls(EMU_PORT_SEND), ==, err == EAGAIN ? 1 : 2);
 	finish_event();
+}
+
+PORT_TEST(queue_is_full)
+{
+	check_sending(EAGAIN);
+}
+
+PORT_TEST(no_memory_to_send)
+{
+	check_sending(ENOMEM);
 }
