@@ -29,7 +29,8 @@ $(tests_emu_libemulated_la_OBJECTS): lib/poll/registry.inc
 
 # Its own tests come first.
 EMU_TESTS = \
-	tests/emu/selftest_kqueue.t
+	tests/emu/selftest_kqueue.t \
+	tests/poll/kqueue.t
 
 EMU_TESTS += \
 	tests/loop/debug.emu.t \
@@ -123,8 +124,10 @@ tests_poll_conformance_scale_emu_t_SOURCES = $(tests_poll_conformance_scale_t_SO
 tests_poll_conformance_scale_emu_t_LDADD = $(EMULATED)
 
 tests_emu_selftest_kqueue_t_SOURCES = tests/emu/selftest_kqueue.c
-tests_emu_selftest_kqueue_t_CPPFLAGS = $(AM_CPPFLAGS) -I$(srcdir)/tests/emu/include
+tests_emu_selftest_kqueue_t_CPPFLAGS = $(EMU_INCLUDE)
 tests_emu_selftest_kqueue_t_LDADD = $(EMULATED)
+tests_poll_kqueue_t_SOURCES = tests/poll/kqueue.c $(LAB)
+tests_poll_kqueue_t_LDADD = $(EMULATED)
 
 # Event ports and /dev/poll
 EMU_TESTS += \
@@ -148,3 +151,6 @@ tests_poll_port_timer_t_SOURCES = tests/poll/port_timer.c $(LAB)
 tests_poll_port_timer_t_LDADD = $(EMULATED)
 
 EXTRA_PROGRAMS = $(EMU_TESTS)
+if EMULATED_KERNELS
+EMU_CHECK = $(EMU_TESTS)
+endif

@@ -13,7 +13,6 @@ elsewhere() {
 lib/loop/check.c tests/loop/fd_misuse.c its messages, where they are given
 lib/poll/registry.c tests/loop/poller.c the table is only seen by the poller
 lib/poll/fdmap.c tests/poll/conformance.c what dev_poll and kqueue share
-lib/poll/kqueue.c tests/poll/conformance.c under the emulation, tests/emu
 END
 }
 

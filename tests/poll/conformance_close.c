@@ -342,8 +342,9 @@ TEST(overtaken_by_a_new_one_with_its_number)
 {
 	unsigned i;
 
+	fence_allow(FENCE_KERNEL, "the library cannot know of the close(2)");
 	iv_init();
-	if (!on_epoll())
+	if (!on_epoll() && strcmp(test_method(), "kqueue") != 0)
 		SKIP("poll(2) cannot tell descriptors with one number apart");
 	for (i = 1; i < 5; i++) {
 		check_overtaken(0, all_bands[i]);
@@ -362,8 +363,9 @@ TEST(overtaken_and_forgotten)
 	int fds[2], copy;
 	size_t i;
 
+	fence_allow(FENCE_KERNEL, "the library cannot know of the close(2)");
 	iv_init();
-	if (!on_epoll())
+	if (!on_epoll() && strcmp(test_method(), "kqueue") != 0)
 		SKIP("poll(2) cannot tell descriptors with one number apart");
 	make_socketpair(fds);
 	poke(fds[1]);

@@ -1,0 +1,374 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * kqueue.c - what is particular to the kqueue method: how many calls it
+ * makes, refusals, its timer, and its wake-up.
+ */
+#include "config.h"
+#include <stdlib.h>
+#include <iv_event.h>
+#include "emu/emu.h"
+#include "poll/lab.h"
+
+#define MANY	100
+
+/* A case for each personality. */
+#define KQUEUE_TEST(name)						\
+static void name(void);							\
+TEST_ONCE(name##_freebsd)						\
+{									\
+	be("freebsd");							\
+	name();								\
+}									\
+TEST_ONCE(name##_netbsd)						\
+{									\
+	be("netbsd");							\
+	name();								\
+}									\
+TEST_ONCE(name##_macos)							\
+{									\
+	be("macos");							\
+	name();								\
+}									\
+static void name(void)
+
+static int on_netbsd;
+
+static void be(const char *personality)
+{
+	on_netbsd = strcmp(personality, "netbsd") == 0;
+	setenv("EMU_PERSONALITY", personality, 1);
+	setenv("IV_SELECT_POLL_METHOD", "kqueue", 1);
+}
+
+/* ---- Calls ------------------------------------------------------------------- */
+
+/* All changes go along with the call that waits. */
+KQUEUE_TEST(changes_are_batched)
+{
+	struct watch w[MANY];
+	int fds[MANY][2], i;
+
+	iv_init();
+	emu_reset();
+	for (i = 0; i < MANY; i++) {
+		make_pipe(fds[i]);
+		watch_start(&w[i], fds[i][0], "ie");
+	}
+	turns(1);
+	CHECK_INT(emu_calls(EMU_KEVENT), ==, 1);
+	for (i = 0; i < MANY; i++)
+		watch_set(&w[i], i % 2 ? "" : "e");
+	turns(1);
+	CHECK_INT(emu_calls(EMU_KEVENT), ==, 2);
+	for (i = 0; i < MANY; i++) {
+		poke(fds[i][1]);
+		watch_set(&w[i], "i");
+	}
+	turns(1);
+	CHECK_INT(emu_calls(EMU_KEVENT), ==, 3);
+	for (i = 0; i < MANY; i++) {
+		CHECK_STR(watch_seen(&w[i], 1), "i");
+		watch_end(&w[i]);
+		CHECK_SYS(close(fds[i][1]));
+	}
+	CHECK_INT(emu_calls(EMU_KEVENT), ==, 3 + MANY);
+	iv_deinit();
+}
+
+/* ---- Refusals ------------------------------------------------------------------- */
+
+/* One change in the middle of many is refused: only its descriptor is told,
+   and the others work. */
+static void check_refused(int err, const char *seen)
+{
+	struct watch w[MANY];
+	int fds[MANY][2], i;
+
+	iv_init();
+	for (i = 0; i < MANY; i++) {
+		make_pipe(fds[i]);
+		poke(fds[i][1]);
+		watch_start(&w[i], fds[i][0], "ie");
+	}
+	emu_fail_change(MANY / 2 + 1, err);
+	turns(1);
+	for (i = 0; i < MANY; i++)
+		CHECK_STR(watch_seen(&w[i], 1), i == MANY / 2 ? seen : "");
+	turns(1);
+	for (i = 0; i < MANY; i++)
+		if (i != MANY / 2 || *seen == '\0')
+			CHECK_STR(watch_seen(&w[i], 1), "i");
+	for (i = 0; i < MANY; i++) {
+		watch_end(&w[i]);
+		CHECK_SYS(close(fds[i][1]));
+	}
+	iv_deinit();
+}
+
+KQUEUE_TEST(lasting_refusal_is_told)
+{
+	check_refused(EINVAL, "ei");
+}
+
+KQUEUE_TEST(passing_refusal_is_tried_again)
+{
+	check_refused(ENOMEM, "");
+}
+
+KQUEUE_TEST(try_returns_the_refusal)
+{
+	static const int errs[] = { EINVAL, ENOMEM, EOPNOTSUPP };
+	struct watch w;
+	int fds[2], i;
+
+	iv_init();
+	make_pipe(fds);
+	for (i = 0; i < 3; i++) {
+		watch_init(&w, fds[0], "ie");
+		emu_fail_change(1, errs[i]);
+		CHECK_ERRNO(iv_fd_register_try(&w.fd), errs[i]);
+		CHECK(!iv_fd_registered(&w.fd));
+	}
+	CHECK_SYS(iv_fd_register_try(&w.fd));
+	watch_end(&w);
+	CHECK_SYS(close(fds[1]));
+	iv_deinit();
+}
+
+/* Of two directions one is refused; the other is watched. */
+static void check_half(unsigned nth, const char *works)
+{
+	struct watch w;
+	int fds[2];
+
+	make_socketpair(fds);
+	poke(fds[1]);
+	watch_init(&w, fds[0], "io");
+	emu_fail_change(nth, EINVAL);
+	CHECK_SYS(iv_fd_register_try(&w.fd));
+	turns(1);
+	CHECK_STR(watch_seen(&w, 1), works);
+	watch_end(&w);
+	CHECK_SYS(close(fds[1]));
+}
+
+KQUEUE_TEST(try_is_content_with_one_direction)
+{
+	iv_init();
+	check_half(1, "o");
+	check_half(2, "i");
+	iv_deinit();
+}
+
+/* K25: from the first turn on, and for as long as it is wanted. */
+static void check_broken(int (*reg)(struct iv_fd *))
+{
+	static const char *const bands[] = { "o", "oe", "ioe", "e", "i" };
+	struct watch w;
+	int fds[2], i;
+
+	iv_init();
+	for (i = 0; i < 5; i++) {
+		make_pipe(fds);
+		CHECK_SYS(close(fds[0]));
+		watch_init(&w, fds[1], bands[i]);
+		CHECK_INT(reg(&w.fd), ==, 0);
+		turns(1);
+		CHECK_STR(watch_seen(&w, 1), i == 1 ? "eo" : i == 2 ? "eio" :
+			  bands[i]);
+		turns(1);
+		CHECK(*watch_seen(&w, 1) != '\0');
+		watch_set(&w, "");
+		turns(1);
+		CHECK_STR(watch_seen(&w, 0), "");
+		watch_set(&w, "o");
+		turns(1);
+		CHECK_STR(watch_seen(&w, 1), "o");
+		watch_end(&w);
+	}
+	iv_deinit();
+}
+
+static int plain_register(struct iv_fd *fd)
+{
+	iv_fd_register(fd);
+	return 0;
+}
+
+KQUEUE_TEST(broken_pipe_is_writable)
+{
+	check_broken(plain_register);
+	check_broken(iv_fd_register_try);
+}
+
+/* ---- Failing calls ----------------------------------------------------------------- */
+
+KQUEUE_TEST(waits_that_fail)
+{
+	static const int errs[] = { EINTR, ENOMEM, EAGAIN };
+	struct watch w;
+	int fds[2], i;
+
+	iv_init();
+	for (i = 0; i < 3; i++) {
+		make_pipe(fds);
+		poke(fds[1]);
+		watch_start(&w, fds[0], "i");
+		emu_fail(EMU_KEVENT, errs[i], 1, 2);
+		turns(4);
+		CHECK(w.in >= 1);
+		watch_end(&w);
+		CHECK_SYS(close(fds[1]));
+	}
+	iv_deinit();
+}
+
+FATAL_TEST_ONCE(wait_that_fails_for_good, "iv_main: kevent: EBADF")
+{
+	be("freebsd");
+	iv_init();
+	emu_fail(EMU_KEVENT, EBADF, 1, 1);
+	turns(1);
+}
+
+TEST_ONCE(no_kqueue_to_be_had)
+{
+	emu_fail(EMU_KQUEUE, EMFILE, 1, 1);
+	setenv("IV_EXCLUDE_POLL_METHOD", "port-timer port dev_poll "
+	       "epoll-timerfd epoll", 1);
+	iv_init();
+	CHECK(strcmp(iv_poll_method_name(), "kqueue") != 0);
+	loop_works();
+	iv_deinit();
+}
+
+/* ---- The timer ------------------------------------------------------------------------ */
+
+static void keep_busy(void *watch)
+{
+	struct watch *w = watch;
+
+	if (++w->in == 20)
+		iv_fd_set_handler_in(&w->fd, NULL);
+}
+
+/* Long enough in a busy loop for the kernel's timer to be set; then the loop
+   sleeps, and it is that timer that ends the sleep. */
+static void check_timer(long ms)
+{
+	struct iv_timer t;
+	struct watch w;
+	int fds[2];
+
+	make_pipe(fds);
+	poke(fds[1]);
+	watch_init(&w, fds[0], "i");
+	w.fd.handler_in = keep_busy;
+	iv_fd_register(&w.fd);
+	iv_validate_now();
+	timer_after(&t, ms, quit_handler, NULL);
+	iv_timer_register(&t);
+	iv_main();
+	iv_invalidate_now();
+	iv_validate_now();
+	CHECK(iv_now.tv_sec > t.expires.tv_sec ||
+	      (iv_now.tv_sec == t.expires.tv_sec &&
+	       iv_now.tv_nsec >= t.expires.tv_nsec));
+	watch_end(&w);
+	CHECK_SYS(close(fds[1]));
+}
+
+KQUEUE_TEST(kernel_timer_is_never_early)
+{
+	static const long delays[] = { 5, 11, 25, 39, 60 };
+	int i;
+
+	iv_init();
+	for (i = 0; i < 5; i++) {
+		emu_reset();
+		check_timer(delays[i]);
+		CHECK_INT(emu_calls(EMU_WAIT_LIMITED), <=, 6);
+	}
+	iv_deinit();
+}
+
+/* A refusal of the timer only costs the timer. */
+KQUEUE_TEST(kernel_timer_is_refused)
+{
+	static const int errs[] = { EINVAL, ENOMEM };
+	int i;
+
+	iv_init();
+	for (i = 0; i < 2; i++) {
+		emu_fail_change(2, errs[i]);
+		check_timer(25);
+		emu_reset();
+	}
+	iv_deinit();
+}
+
+/* ---- Waking ------------------------------------------------------------------------------ */
+
+static void *post(void *event)
+{
+	iv_event_post(event);
+	return NULL;
+}
+
+static struct iv_event event;
+
+static void elsewhere(void *unused)
+{
+	pthread_t tid;
+
+	(void)unused;
+	CHECK_INT(pthread_create(&tid, NULL, post, &event), ==, 0);
+	CHECK_INT(pthread_join(tid, NULL), ==, 0);
+}
+
+static void *post_soon(void *unused)
+{
+	const struct timespec ts = { 0, 5000000 };
+
+	(void)unused;
+	nanosleep(&ts, NULL);
+	iv_event_post(&event);
+	return NULL;
+}
+
+/* Refused or absent: a descriptor serves as well. */
+static void check_wakes(int natively)
+{
+	pthread_t tid;
+
+	IV_EVENT_INIT(&event);
+	event.handler = quit_handler;
+	CHECK_SYS(iv_event_register(&event));
+	elsewhere(NULL);
+	iv_main();
+	CHECK_INT(pthread_create(&tid, NULL, post_soon, NULL), ==, 0);
+	iv_main();
+	CHECK_INT(pthread_join(tid, NULL), ==, 0);
+	CHECK_INT(wakes_without_fd(), ==, natively);
+	iv_event_unregister(&event);
+	CHECK_SYS(iv_event_register(&event));
+	elsewhere(NULL);
+	iv_main();
+	iv_event_unregister(&event);
+	iv_main();
+}
+
+KQUEUE_TEST(wakes_natively)
+{
+	iv_init();
+	check_wakes(!on_netbsd);
+	iv_deinit();
+}
+
+KQUEUE_TEST(wakes_all_the_same_when_that_is_refused)
+{
+	iv_init();
+	emu_fail_change(1, EINVAL);
+	check_wakes(!on_netbsd);
+	iv_deinit();
+}
