@@ -145,21 +145,21 @@ static int add(struct dp *dp, struct ivi_fd *f)
 }
 
 /*
- * Removed at once.  If that cannot be written, a set without it can be had;
- * if that cannot either, there is none at all.
+ * Removed at once.  If that cannot be written now, it will be before all that
+ * may come under this number; if it cannot even be kept, a new set is needed.
  */
 static void drop(struct dp *dp, struct ivi_fd *f)
 {
-	int fd = ivi_fd_pub(f)->fd, ret = reserve(dp, 1);
+	int fd = ivi_fd_pub(f)->fd;
 
 	f->armed = 0;
 	fdmap_drop(&dp->map, fd, f);
-	if (ret == 0) {
-		change(dp, fd, POLLREMOVE);
-		ret = write_changes(dp);
-	}
-	if (ret < 0)
+	if (reserve(dp, 1) < 0) {
 		ivi_poller_reopen(&dp->p);
+		return;
+	}
+	change(dp, fd, POLLREMOVE);
+	write_changes(dp);
 }
 
 static int dp_apply(struct ivi_poller *p, struct ivi_fd *f)

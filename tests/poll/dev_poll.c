@@ -304,18 +304,43 @@ TEST_ONCE(write_without_memory)
 	finish(3);
 }
 
-/* Unregistering cannot fail: a new set is as good. */
+/* Unregistering cannot fail: it is written later, and before anything that
+   has the number by then. */
 TEST_ONCE(write_without_memory_when_unregistering)
 {
-	fence_allow(FENCE_KERNEL, "a set is dropped with all that is in it");
+	int number;
+
 	start(3);
 	emu_fail(EMU_DEVPOLL_WRITE, ENOMEM, 1, 1);
+	number = many[2].fd.fd;
 	watch_end(&many[2]);
-	CHECK_SYS(close(ends[2]));
 	memset(&many[2], 0xa5, sizeof(many[2]));
-	set_all(2, "o");
-	check_all(2, "o");
-	finish(2);
+	CHECK_INT(fcntl(ends[1], F_DUPFD, number), ==, number);
+	watch_start(&many[2], number, "o");
+	set_all(3, "o");
+	check_all(3, "o");
+	finish(3);
+}
+
+/* Nor can it be kept: a new set is as good. */
+TEST_ONCE(no_room_when_unregistering)
+{
+	int i;
+
+	start(MANY);
+	emu_fail(EMU_DEVPOLL_WRITE, ENOMEM, 1, ~0U);
+	for (i = 0; i < 10; i++) {
+		set_all(MANY, i % 2 ? "i" : "io");
+		turns(1);
+	}
+	watch_end(&many[MANY - 1]);
+	CHECK_SYS(close(ends[MANY - 1]));
+	memset(&many[MANY - 1], 0xa5, sizeof(many[0]));
+	CHECK_INT(emu_calls(EMU_DEVPOLL_OPEN), ==, 1);
+	emu_reset();
+	set_all(MANY - 1, "o");
+	check_all(MANY - 1, "o");
+	finish(MANY - 1);
 }
 
 FATAL_TEST_ONCE(failing_write, "iv_main: /dev/poll: write: EFAULT")
@@ -388,4 +413,29 @@ TEST_ONCE(child_opens_its_own)
 	reap_child(fork_child(in_child, NULL));
 	check_all(3, "i");
 	finish(3);
+}
+
+/* What was to be written in the parent is nothing to the child's set. */
+static void quiet_child(void *unused)
+{
+	struct iv_timer timer;
+
+	(void)unused;
+	watch_set(&many[0], "");
+	lab_reset();
+	timer_after(&timer, 30, quit_handler, NULL);
+	iv_timer_register(&timer);
+	iv_main();
+	CHECK_INT(lab_waits(), <=, 12);
+}
+
+TEST_ONCE(child_forgets_unwritten_changes)
+{
+	start(1);
+	iv_fd_unregister(&many[0].fd);
+	CHECK_SYS(iv_fd_register_try(&many[0].fd));
+	poke(ends[0]);
+	reap_child(fork_child(quiet_child, NULL));
+	check_all(1, "i");
+	finish(1);
 }
