@@ -467,7 +467,6 @@ static void stop_alarms(void)
 	struct itimerval it = { { 0, 0 }, { 0, 0 } };
 
 	CHECK_SYS(setitimer(ITIMER_REAL, &it, NULL));
-	signal(SIGALRM, SIG_DFL);
 }
 
 /* Whatever they interrupt: descriptors and timers go on. */
@@ -475,6 +474,7 @@ TEST(storm_of_signals)
 {
 	struct iv_timer timer;
 
+	fence_allow(FENCE_SIGNALS, "valgrind delivers the last alarm late");
 	iv_init();
 	make_pipe(lap_pipe);
 	IV_FD_INIT(&lap_fd);
