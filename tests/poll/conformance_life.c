@@ -170,6 +170,29 @@ TEST(hung_up_without_handlers_does_not_spin)
 	iv_deinit();
 }
 
+/* What is ready, but not wanted any more, does not keep the loop awake. */
+TEST(narrowed_and_quiet)
+{
+	static const char *const narrow[] = { "", "i", "e", "ie" };
+	struct watch w;
+	int fds[2], i;
+
+	iv_init();
+	make_socketpair(fds);
+	watch_start(&w, fds[0], "");
+	for (i = 0; i < 4; i++) {
+		watch_set(&w, i % 2 ? "o" : "ioe");
+		turns(1);
+		CHECK_STR(watch_seen(&w, 1), "o");
+		watch_set(&w, narrow[i]);
+		check_no_spin();
+		CHECK_STR(watch_seen(&w, 0), "");
+	}
+	watch_end(&w);
+	CHECK_SYS(close(fds[1]));
+	iv_deinit();
+}
+
 TEST(err_only_sleeps_until_the_hangup)
 {
 	struct watch w;
