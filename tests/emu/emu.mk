@@ -19,7 +19,6 @@ EMU_SOURCES = \
 
 EMULATED = tests/harness/libharness.la tests/emu/libemulated.la
 
-EXTRA_LTLIBRARIES = tests/emu/libemulated.la
 tests_emu_libemulated_la_SOURCES = $(LIB_SOURCES) $(POLL_METHODS:=.c) \
 	$(EMU_SOURCES)
 tests_emu_libemulated_la_SHORTNAME = emu
@@ -149,8 +148,3 @@ tests_poll_port_t_SOURCES = tests/poll/port.c $(LAB)
 tests_poll_port_t_LDADD = $(EMULATED)
 tests_poll_port_timer_t_SOURCES = tests/poll/port_timer.c $(LAB)
 tests_poll_port_timer_t_LDADD = $(EMULATED)
-
-EXTRA_PROGRAMS = $(EMU_TESTS)
-if EMULATED_KERNELS
-EMU_CHECK = $(EMU_TESTS)
-endif
