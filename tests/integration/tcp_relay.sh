@@ -4,48 +4,38 @@
 # The relay between the echo server and its load generator, for each poll
 # method; and without a server.
 
-: "${top_builddir:=.}"
+# shellcheck source=../meta/tap.sh
+. "${top_srcdir:=.}/tests/meta/tap.sh"
+
 examples=$top_builddir/examples
 methods=${IV_TEST_METHODS:-epoll-timerfd epoll ppoll poll}
-number=0
-failed=0
+dir=$tmp
 server_pid=
 relay_pid=
 
-if [ -n "${EMULATOR-}" ]; then
-	echo "1..0 # SKIP an emulated program cannot start another"
-	exit 0
-fi
+[ -z "${EMULATOR-}" ] || skip_all 'an emulated program cannot start another'
 for program in echo_server echo_load tcp_relay; do
-	if ! [ -x "$examples/$program" ]; then
-		echo "1..0 # SKIP $program is not built"
-		exit 0
-	fi
+	[ -x "$examples/$program" ] || skip_all "$program is not built"
 done
+have timeout || skip_all 'there is no timeout(1)'
 unset IV_SELECT_POLL_METHOD IV_EXCLUDE_POLL_METHOD
 
-dir=$(mktemp -d) || exit 1
-clean_up() {
+stop() {
 	[ -z "$server_pid" ] || kill -KILL "$server_pid" 2>/dev/null
 	[ -z "$relay_pid" ] || kill -KILL "$relay_pid" 2>/dev/null
-	rm -rf "$dir"
+	server_pid=
+	relay_pid=
 }
-trap clean_up EXIT
-trap 'exit 1' HUP INT TERM
+trap 'stop; rm -rf "$tmp"' EXIT
 mkfifo "$dir/server" "$dir/relay" || exit 1
 
 # result STATUS NAME: STATUS 0 is a pass; otherwise shows what was printed.
 result() {
-	number=$((number + 1))
 	if [ "$1" -eq 0 ]; then
-		echo "ok $number - $2"
-		return
+		none '' "$2"
+	else
+		none "$(cd "$dir" && tail -n 20 ./*.out)" "$2"
 	fi
-	for file in "$dir"/*.out; do
-		[ ! -s "$file" ] || sed "s/^/# ${file##*/}: /" "$file"
-	done
-	echo "not ok $number - $2"
-	failed=1
 }
 
 port_of() {
@@ -53,7 +43,7 @@ port_of() {
 }
 
 start_server() {
-	"$examples/echo_server" --port 0 >"$dir/server" 2>"$dir/server.out" &
+	timeout 100 "$examples/echo_server" --port 0 >"$dir/server" 2>"$dir/server.out" &
 	server_pid=$!
 	exec 3<"$dir/server"
 	server_port=$(head -n 1 <&3 | port_of)
@@ -72,7 +62,7 @@ end_server() {
 
 # start_relay TARGET-PORT
 start_relay() {
-	IV_SELECT_POLL_METHOD=$method "$examples/tcp_relay" \
+	IV_SELECT_POLL_METHOD=$method timeout 100 "$examples/tcp_relay" \
 		0 127.0.0.1 "$1" >"$dir/relay" 2>"$dir/relay.out" &
 	relay_pid=$!
 	exec 4<"$dir/relay"
@@ -126,10 +116,14 @@ without_a_server() {
 }
 
 for method in $methods; do
+	if ! method_works "$method"; then
+		skip "$method" 'not in this build'
+		continue
+	fi
 	for case in under_load large_messages without_a_server; do
 		$case
 		result $? "$case [$method]"
+		stop
 	done
 done
-echo "1..$number"
-exit $failed
+finish

@@ -26,6 +26,12 @@ none() {
 	tap_failed=1
 }
 
+# method_works METHOD: a server that ends at once can use it here.
+method_works() {
+	: | "$top_builddir/examples/echo_server" --port 0 --until-eof \
+		--method "$1" >/dev/null 2>&1
+}
+
 # equal GOT WANTED NAME
 equal() {
 	if [ "$1" = "$2" ]; then
