@@ -40,6 +40,10 @@ const char *const emu_methods[] = {
 
 struct emu_observer emu_observer;
 
+/* The linker takes devpoll.c out of its archive for this; what it replaces is
+   there already if a sanitizer's library comes first. */
+__attribute__((used)) static const char *const linked = &emu_devpoll_linked;
+
 static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
 static struct emu_object *objects;
 

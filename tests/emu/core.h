@@ -101,6 +101,9 @@ unsigned emu_limit_of(enum emu_limit limit, unsigned usual);
 /* The C library's function. */
 void *emu_real(const char *name);
 
+/* In devpoll.c. */
+extern const char emu_devpoll_linked;
+
 /* calloc(3), realloc(3) and free(3), which tests may have replaced. */
 void *emu_calloc(size_t size);
 void *emu_realloc(void *p, size_t size);

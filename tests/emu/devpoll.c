@@ -59,6 +59,8 @@ struct set {
 
 static unsigned char is_set[NUMBERS];
 
+const char emu_devpoll_linked;
+
 static void mark(int fd, int on)
 {
 	if (fd < NUMBERS)
