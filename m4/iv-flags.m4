@@ -161,6 +161,7 @@ AC_MSG_NOTICE([$PACKAGE_STRING for $host
 
   libraries         shared $enable_shared, static $enable_static, symbol versions $enable_symbol_versioning
   build             werror $enable_werror, debug $enable_debug, sanitizers $enable_sanitizers, coverage $enable_coverage
+  tests             emulated kernels $enable_emulated_kernels
   prefix            $prefix
   compiler          $CC $CFLAGS
 ])

@@ -26,6 +26,12 @@ tests_emu_libemulated_la_CPPFLAGS = -DEMULATED_KERNELS $(AM_CPPFLAGS) \
 	-I$(srcdir)/tests/emu -I$(srcdir)/tests/emu/include
 $(tests_emu_libemulated_la_OBJECTS): lib/poll/registry.inc
 
+# Other systems have other types: does it compile with NetBSD's?
+tests_emu_libtypes_la_SOURCES = lib/poll/kqueue.c
+tests_emu_libtypes_la_SHORTNAME = types
+tests_emu_libtypes_la_CPPFLAGS = $(tests_emu_libemulated_la_CPPFLAGS) \
+	-DEMU_NETBSD_TYPES
+
 # Its own tests come first.
 EMU_TESTS = \
 	tests/emu/selftest_kqueue.t \
