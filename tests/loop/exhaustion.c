@@ -378,6 +378,39 @@ TEST(no_timerfd)
 	check_counted("epoll-timerfd", SPY_TIMERFD_SETTIME);
 }
 
+static void read_then_quit(void *unused)
+{
+	got_in(unused);
+	iv_quit();
+}
+
+static void try_until_there_is_memory(enum spy_call call)
+{
+	iv_init();
+	make_fixtures();
+	IV_FD_INIT(&in_fd);
+	in_fd.fd = in_pipe[0];
+	in_fd.handler_in = read_then_quit;
+	spy_fail(call, 1, 3, ENOMEM);
+	iv_fd_register(&in_fd);
+	iv_main();
+	spy_heal();
+	CHECK_INT(reads, ==, 1);
+	iv_fd_unregister(&in_fd);
+	close_pair(in_pipe);
+	close_pair(out_pair);
+	iv_deinit();
+}
+
+/* Nothing else wakes the loop: it must remember to try again. */
+TEST(tried_again_with_no_timer_to_wait_for)
+{
+	spy_clock_take(1000000000);
+	try_until_there_is_memory(SPY_EPOLL_CTL);
+	reads = 0;
+	try_until_there_is_memory(SPY_MALLOC);
+}
+
 /* ---- Interruptions ----------------------------------------------------------------- */
 
 TEST(interrupted)

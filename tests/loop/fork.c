@@ -180,6 +180,34 @@ static void fresh_loop(void *unused)
 	CHECK_INT(iv_inited(), ==, 0);
 }
 
+static unsigned open_fds(void)
+{
+	unsigned n = 0;
+	int i;
+
+	for (i = 0; i < 200; i++)
+		n += (unsigned)fd_is_open(i);
+	return n;
+}
+
+static void close_inherited(void *_fds)
+{
+	iv_init();
+	iv_deinit();
+	close_pair(fds);
+	CHECK_INT(open_fds(), ==, *(unsigned *)_fds);
+}
+
+/* What the inherited loop had opened is closed, and only in the child. */
+TEST(a_fresh_loop_gives_the_inherited_one_up)
+{
+	unsigned n = open_fds();
+
+	begin();
+	reap_child(fork_child(close_inherited, &n));
+	end();
+}
+
 TEST(the_child_starts_a_fresh_loop)
 {
 	begin();

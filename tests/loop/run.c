@@ -611,28 +611,63 @@ TEST(nested_fifty_deep)
 	iv_deinit();
 }
 
+static struct iv_task inner;
+
 static void nest_and_again(void *_left)
 {
 	int *left = _left;
 
+	iv_task_register(&inner);
 	iv_main();
 	if (--*left > 0)
 		iv_task_register(&task);
 }
 
-/* It may not keep the loop from its other work. */
+/* It has run in this round, whatever rounds there were within. */
 TEST(one_that_nests_and_registers_itself_is_fair)
 {
 	int left = 1000;
 
 	iv_init();
-	add_fd(mark_then_quit, "fd");
+	add_fd(never_handler, NULL);
+	IV_TASK_INIT(&inner);
+	inner.handler = quit_handler;
 	IV_TASK_INIT(&task);
 	task.handler = nest_and_again;
 	task.cookie = &left;
 	iv_task_register(&task);
 	iv_main();
-	CHECK_INT(left, >, 900);
+	CHECK_INT(left, ==, 999);
+	iv_task_unregister(&task);
+	drop_fd();
+	iv_deinit();
+}
+
+static struct iv_task joins_late;
+
+static void nest_and_bring_another(void *unused)
+{
+	(void)unused;
+	iv_task_register(&inner);
+	iv_main();
+	iv_task_register(&joins_late);
+}
+
+/* The round goes on after the inner loop, and others may join it. */
+TEST(a_round_with_a_nested_loop_can_be_joined)
+{
+	iv_init();
+	add_fd(never_handler, NULL);
+	IV_TASK_INIT(&joins_late);
+	joins_late.handler = trace;
+	joins_late.cookie = label("joined");
+	IV_TASK_INIT(&inner);
+	inner.handler = quit_handler;
+	IV_TASK_INIT(&task);
+	task.handler = nest_and_bring_another;
+	iv_task_register(&task);
+	iv_main();
+	CHECK_STR(traced(), "joined");
 	drop_fd();
 	iv_deinit();
 }

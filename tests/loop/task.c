@@ -323,6 +323,27 @@ TEST(initialising_does_not_cheat_fairness)
 	iv_deinit();
 }
 
+/* It does not matter here in which round each of them has run. */
+TEST(outside_a_round_the_order_is_that_of_registering)
+{
+	iv_init();
+	add(0, trace, "a");
+	iv_main();
+	add(1, trace, "b");
+	iv_main();
+	traced();
+	iv_task_register(&tasks[0]);
+	iv_task_register(&tasks[1]);
+	add(2, trace, "c");
+	iv_main();
+	CHECK_STR(traced(), "abc");
+	iv_task_register(&tasks[2]);
+	iv_task_register(&tasks[1]);
+	iv_main();
+	CHECK_STR(traced(), "cb");
+	iv_deinit();
+}
+
 /* It ran in an earlier round; that does not count in this one. */
 TEST(one_that_ran_long_ago_joins_the_round)
 {
