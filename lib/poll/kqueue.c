@@ -62,8 +62,7 @@ struct kq {
 	struct ivi_poller	p;
 	int	fd;
 	bool	timer_set;
-	bool	timer_due;	/* it was set to a time in the past */
-	int64_t	timer_at;
+	bool	timer_due;	/* it has fired, or need not be set to */
 	struct fdmap	map;	/* whoever is in the queue */
 	struct kevent	*changes;
 	struct kevent	*events;
@@ -318,7 +317,6 @@ static void set_timer(struct kq *kq, int64_t at)
 {
 	int64_t left = ivi_ns_left(at, ivi_clock_ns());
 
-	kq->timer_at = at;
 	kq->timer_due = left == 0;
 	kq->timer_set = left > 0;
 	if (left == 0)
@@ -411,12 +409,10 @@ static void refused(struct kq *kq, const struct kevent *kev)
 		ask_again(kq, f);
 }
 
-/* If it was early, the rest of the time is still to come. */
+/* If it was early, the core will wait for the rest. */
 static void timer_event(struct kq *kq, const struct kevent *kev)
 {
-	if (!(kev->flags & EV_ERROR))
-		set_timer(kq, kq->timer_at);
-	else if (kev->data != ENOENT)
+	if (!(kev->flags & EV_ERROR) || kev->data != ENOENT)
 		kq->timer_due = true;
 }
 

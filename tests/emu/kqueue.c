@@ -340,8 +340,10 @@ static int timer_refused(const struct queue *q, int64_t ms)
 static void timer_start(struct queue *q, struct knote *k, int64_t ms)
 {
 	int64_t now = emu_now(), tick = q->o.tick, ns;
+	int64_t most = q->personality == NETBSD ? INT32_MAX :
+		       INT64_MAX / EMU_MS / 2;
 
-	ns = ms < 0 || ms > INT64_MAX / EMU_MS / 2 ? 0 : ms * EMU_MS;
+	ns = ms < 0 || ms > most ? 0 : ms * EMU_MS;
 	k->period = k->kev.flags & EV_ONESHOT ? 0 : ns;
 	if (tick > 0) {
 		now -= now % tick;
@@ -412,7 +414,8 @@ static int knote_change(struct queue *q, struct knote *k,
 	k->kev.udata = kev->udata;
 	if (is_fd(kev)) {
 		k->kev.fflags = 0;
-		k->active |= (kev->flags & EV_ADD) != 0;
+		k->active |= (kev->flags & EV_ADD) &&
+			     q->personality != NETBSD;
 	}
 	if (kev->flags & EV_DISABLE)
 		k->disabled = 1;
@@ -423,13 +426,6 @@ static int knote_change(struct queue *q, struct knote *k,
 	if (kev->filter == EVFILT_TIMER && (kev->flags & EV_ADD))
 		return timer_change(q, k, 0, kev);
 	return 0;
-}
-
-static int absent(const struct kevent *kev)
-{
-	if (is_fd(kev))
-		emu_fault(EMU_FAULT_ABSENT);
-	return ENOENT;
 }
 
 static int change(struct queue *q, const struct kevent *kev)
@@ -446,11 +442,11 @@ static int change(struct queue *q, const struct kevent *kev)
 		return EBADF;
 	}
 	k = find(q, kev->ident, kev->filter);
-	if (k == NULL && !(kev->flags & EV_ADD))
-		return absent(kev);
+	if (k == NULL && (!(kev->flags & EV_ADD) || (kev->flags & EV_DELETE))) {
+		emu_fault(EMU_FAULT_ABSENT);
+		return ENOENT;
+	}
 	if (kev->flags & EV_DELETE) {
-		if (k == NULL)
-			return absent(kev);
 		knote_free(q, k);
 		return 0;
 	}

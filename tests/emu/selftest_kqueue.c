@@ -667,6 +667,10 @@ EACH(timer_values)
 	CHECK_INT(count(kq), ==, ret == 0);
 	ret = set(kq, 2, EVFILT_TIMER, EV_ADD | EV_ONESHOT, 0, -1);
 	CHECK_INT(ret, ==, is("netbsd") ? 0 : EINVAL);
+	CHECK_INT(set(kq, 3, EVFILT_TIMER, EV_ADD | EV_ONESHOT, 0,
+		      INT64_C(1) << 62), ==, 0);
+	nanosleep(&(struct timespec){ 0, 20000000 }, NULL);
+	CHECK_INT(count(kq), ==, is("netbsd") ? 2 : 1);
 	CHECK_SYS(close(kq));
 }
 

@@ -201,6 +201,24 @@ KQUEUE_TEST(broken_pipe_is_writable)
 	check_broken(iv_fd_register_try);
 }
 
+/* Of two filters the first cannot be deleted: the second must be. */
+KQUEUE_TEST(unregistered_in_spite_of_a_refusal)
+{
+	struct watch w;
+	int fds[2];
+
+	iv_init();
+	make_socketpair(fds);
+	watch_start(&w, fds[0], "io");
+	turns(1);
+	emu_fail_change(1, ENOENT);
+	iv_fd_unregister(&w.fd);
+	turns(1);
+	iv_deinit();
+	CHECK_INT(emu_faults(EMU_FAULT_LEFT), ==, 0);
+	close_pair(fds);
+}
+
 /* ---- Failing calls ----------------------------------------------------------------- */
 
 KQUEUE_TEST(waits_that_fail)
