@@ -105,6 +105,17 @@ static int called(enum spy_call call)
 	return fail_err;
 }
 
+enum spy_call spy_channel(void)
+{
+#if defined(HAVE_EVENTFD)
+	return SPY_EVENTFD;
+#elif defined(HAVE_PIPE2)
+	return SPY_PIPE2;
+#else
+	return SPY_PIPE;
+#endif
+}
+
 /* Defines __wrap_NAME(), which counts as CALL and returns -1 if told to. */
 #define WRAP(call, type, name, params, args)				\
 type __real_##name params;						\

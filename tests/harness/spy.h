@@ -32,6 +32,9 @@ enum spy_call {
 	SPY_CALLS
 };
 
+/* What opens the library's wake-up channels, in this build. */
+enum spy_call spy_channel(void);
+
 /* Calls since the last spy_reset(), in all threads. */
 unsigned spy_count(enum spy_call call);
 void spy_reset(void);

@@ -180,7 +180,7 @@ static void steal(void *cookie)
 	char buf[8];
 
 	other->t.calls++;
-	CHECK_INT(read(other->ev->event_rfd.fd, buf, sizeof(buf)), ==, 8);
+	CHECK(read(other->ev->event_rfd.fd, buf, sizeof(buf)) > 0);
 }
 
 /* Whichever is first takes the other's post away. */
@@ -501,7 +501,7 @@ static void check_flags(int fd)
 	CHECK(CHECK_SYS(fcntl(fd, F_GETFL)) & O_NONBLOCK);
 }
 
-static void check_descriptors(int number)
+static void check_descriptors(unsigned number)
 {
 	struct iv_event_raw *ev;
 	struct tally t = { 0, 1 };
@@ -510,7 +510,7 @@ static void check_descriptors(int number)
 	iv_init();
 	before = open_fds();
 	ev = start(tally, &t);
-	CHECK_INT(open_fds(), ==, before + number);
+	CHECK_INT(open_fds(), ==, before + (int)number);
 	check_flags(ev->event_rfd.fd);
 	check_flags(ev->event_wfd);
 	iv_event_raw_post(ev);
@@ -521,12 +521,18 @@ static void check_descriptors(int number)
 	iv_deinit();
 }
 
-#ifdef SYS_eventfd2
-TEST(an_eventfd)
+/* An eventfd, or both ends of a pipe. */
+static unsigned channel_fds(void)
 {
-	check_descriptors(1);
+	return spy_channel() == SPY_EVENTFD ? 1 : 2;
 }
 
+TEST(its_descriptors)
+{
+	check_descriptors(channel_fds());
+}
+
+#ifdef SYS_eventfd2
 TEST(a_pipe_where_eventfd_is_enosys)
 {
 	no_eventfd(ENOSYS);
@@ -567,7 +573,7 @@ static void check_shortage(unsigned spare, unsigned enough)
 
 TEST(no_descriptor_left)
 {
-	check_shortage(0, 1);
+	check_shortage(0, channel_fds());
 }
 
 #ifdef SYS_eventfd2

@@ -466,7 +466,7 @@ TEST(no_descriptor_to_be_had)
 	if (wakes_without_fd())
 		SKIP("%s wakes without a descriptor", test_method());
 	iv_init();
-	spy_fail(SPY_EVENTFD, 1, 1, EMFILE);
+	spy_fail(spy_channel(), 1, 1, EMFILE);
 	CHECK_ERRNO(iv_thread_create("x", never_handler, NULL), EMFILE);
 	spy_heal();
 	loop_still_works();

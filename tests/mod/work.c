@@ -1333,7 +1333,7 @@ static void worker_lacks(enum spy_call call, int err)
 
 TEST(worker_without_wake_up_channel)
 {
-	worker_lacks(SPY_EVENTFD, EMFILE);
+	worker_lacks(spy_channel(), EMFILE);
 }
 
 /* Not with poll and ppoll, which need none. */
@@ -1384,7 +1384,7 @@ TEST(create_refused)
 		SKIP("%s wakes without a descriptor", test_method());
 	iv_init();
 	pool_set(&pool, 1);
-	spy_fail(SPY_EVENTFD, 1, 1, EMFILE);
+	spy_fail(spy_channel(), 1, 1, EMFILE);
 	CHECK_ERRNO(iv_work_pool_create(&pool), EMFILE);
 	spy_heal();
 	iv_main();
