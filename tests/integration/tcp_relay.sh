@@ -42,8 +42,10 @@ port_of() {
 	sed -n 's/^listening:.* port=\([0-9]*\) .*/\1/p'
 }
 
+# In the background timeout(1) would hand SIGTERM on twice: to its child and
+# to the process group.  The second one kills who has just stopped listening.
 start_server() {
-	timeout 100 "$examples/echo_server" --port 0 >"$dir/server" 2>"$dir/server.out" &
+	timeout --foreground 100 "$examples/echo_server" --port 0 >"$dir/server" 2>"$dir/server.out" &
 	server_pid=$!
 	exec 3<"$dir/server"
 	server_port=$(head -n 1 <&3 | port_of)
@@ -62,7 +64,7 @@ end_server() {
 
 # start_relay TARGET-PORT
 start_relay() {
-	IV_SELECT_POLL_METHOD=$method timeout 100 "$examples/tcp_relay" \
+	IV_SELECT_POLL_METHOD=$method timeout --foreground 100 "$examples/tcp_relay" \
 		0 127.0.0.1 "$1" >"$dir/relay" 2>"$dir/relay.out" &
 	relay_pid=$!
 	exec 4<"$dir/relay"
