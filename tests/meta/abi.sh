@@ -40,6 +40,8 @@ elif [ ! -e "$lib" ]; then
 	reason='no shared library was built'
 elif ! readelf -S "$lib" | grep -q '\.debug_info'; then
 	reason='the library was built without debugging information'
+elif ! nm -D "$lib" | grep -q 'iv_inotify_register'; then
+	reason='the library was built without inotify'
 elif nm -D "$lib" | grep -q '__[atu]*san_'; then
 	reason='the library was built with a sanitizer'
 else

@@ -658,6 +658,7 @@ TEST_ONCE(idle_pumps_have_no_buffers)
 	struct crowd *c;
 	int before;
 
+	needs_splice();
 	iv_init();
 	c = crowd_new();
 	before = open_fds();
@@ -680,6 +681,7 @@ TEST_ONCE(destroyed_with_data_on_board)
 	int from[2], to[2], before, i;
 	struct rig r;
 
+	needs_splice();
 	iv_init();
 	before = open_fds();
 	socket_pair(from);

@@ -75,6 +75,7 @@ TEST_ONCE(interrupted_while_emptying_the_pipe)
 	int from[2], to[2];
 	struct rig r;
 
+	needs_splice();
 	iv_init();
 	socket_pair(from);
 	pipe_pair(to);

@@ -48,6 +48,7 @@ TEST_ONCE(no_longer_full)
 	char buf[3 * 4096];
 	struct rig r;
 
+	needs_splice();
 	iv_init();
 	socket_pair(from);
 	pipe_pair(to);
@@ -95,6 +96,7 @@ TEST_ONCE(no_descriptor_left_for_a_pipe)
 	int from[2], to[2], before;
 	struct rig r;
 
+	needs_splice();
 	iv_init();
 	socket_pair(from);
 	socket_pair(to);
@@ -123,6 +125,7 @@ TEST_ONCE(pipes_are_close_on_exec)
 	int from[2], to[2], fd;
 	struct rig r;
 
+	needs_splice();
 	iv_init();
 	socket_pair(from);
 	pipe_pair(to);
@@ -173,6 +176,7 @@ static void check_refusal(int err, int with_more_input)
 	struct stream w = { 0 }, s = { 0 };
 	struct rig r;
 
+	needs_splice();
 	iv_init();
 	socket_pair(from);
 	pipe_pair(to);
@@ -219,6 +223,7 @@ TEST_ONCE(reading_is_refused_with_data_in_the_pipe)
 	size_t filled;
 	struct rig r;
 
+	needs_splice();
 	iv_init();
 	socket_pair(from);
 	pipe_pair(to);
@@ -384,6 +389,7 @@ TEST_ONCE(interruptions_are_no_errors)
 	int from[2], to[2];
 	struct rig r;
 
+	needs_splice();
 	iv_init();
 	socket_pair(from);
 	socket_pair(to);
@@ -405,6 +411,7 @@ TEST_ONCE(a_target_that_takes_nothing)
 	int from[2], to[2];
 	struct rig r;
 
+	needs_splice();
 	iv_init();
 	socket_pair(from);
 	pipe_pair(to);

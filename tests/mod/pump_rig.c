@@ -2,6 +2,7 @@
 /*
  * pump_rig.c - what the tests of iv_fd_pump share.
  */
+#include "config.h"
 #include <netinet/in.h>
 #include <poll.h>
 #include "mod/pump_rig.h"
@@ -13,6 +14,13 @@ static void set_bands(void *cookie, int pollin, int pollout)
 	r->in = pollin;
 	r->out = pollout;
 	r->calls++;
+}
+
+void needs_splice(void)
+{
+#ifndef HAVE_SPLICE
+	SKIP("built without splice");
+#endif
 }
 
 /* Nothing private may be relied on before iv_fd_pump_init(). */

@@ -22,6 +22,9 @@ struct rig {
 	int	calls;			/* of SET_BANDS */
 };
 
+/* Skips the test in a build without splice(2). */
+void needs_splice(void);
+
 /* Initialises the pump. */
 void rig_init(struct rig *r, int from, int to, unsigned flags);
 
