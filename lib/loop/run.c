@@ -13,6 +13,7 @@ static bool wait_for_events(struct ivi_loop *loop)
 	bool block, look;
 
 	ivi_events_check_fork(loop);
+	ivi_tls_check_fork(loop);
 	if (IVI_DEBUGGING)
 		ivi_fds_find_closed(loop);
 	block = !ivi_poller_prepare(loop->poller) &&

@@ -30,6 +30,7 @@ void ivi_tls_init_users(struct ivi_loop *loop)
 {
 	struct iv_list_head *lh;
 
+	loop->tls.generation = ivi_fork_generation();
 	iv_list_for_each (lh, &users) {
 		struct iv_tls_user *user =
 			iv_container_of(lh, struct iv_tls_user, list);
@@ -117,6 +118,22 @@ void *ivi_slot_get(const struct ivi_slot *slot)
 	/* A signal handler may peek. */
 	__atomic_store_n(&tls->slot[slot->index], state, __ATOMIC_RELEASE);
 	return state;
+}
+
+void ivi_tls_check_fork(struct ivi_loop *loop)
+{
+	struct ivi_tls *tls = &loop->tls;
+	int i;
+
+	if (ivi_likely(tls->generation == ivi_fork_generation()))
+		return;
+	tls->generation = ivi_fork_generation();
+	for (i = 0; i < tls->count; i++) {
+		const struct ivi_slot *slot = tls->made[i];
+
+		if (slot->forked != NULL)
+			slot->forked(tls->slot[slot->index]);
+	}
 }
 
 void ivi_tls_fini(struct ivi_loop *loop)

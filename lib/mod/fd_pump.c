@@ -48,7 +48,9 @@ static void cache_fini(void *_c)
 }
 
 static const struct ivi_slot slot = {
-	IVI_SLOT_PUMP, sizeof(struct cache), NULL, cache_fini
+	.index	= IVI_SLOT_PUMP,
+	.size	= sizeof(struct cache),
+	.fini	= cache_fini,
 };
 
 static struct ivi_pump_buf *buf_new(void)

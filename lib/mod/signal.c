@@ -333,9 +333,14 @@ static void leave(struct ivi_signal *s)
 	s->registered = 0;
 }
 
-/* In a child that goes on with the loop of its parent. */
-static void renew(struct signals *t)
+/*
+ * In a child that goes on with the loop of its parent.  The inherited wake-up
+ * descriptor is the parent's: who reads it here takes a call from there.
+ */
+static void renew(void *_t)
 {
+	struct signals *t = _t;
+
 	if (t->generation == ivi_fork_generation())
 		return;
 	if (t->count > 0)
@@ -357,6 +362,7 @@ static const struct ivi_slot slot = {
 	.size	= sizeof(struct signals),
 	.init	= signals_init,
 	.fini	= signals_fini,
+	.forked	= renew,
 };
 
 static struct signals *signals_get(void)
@@ -456,7 +462,7 @@ int ivi_signal_register_hook(struct iv_signal *sig)
 	return t != NULL ? add(sig, t, &hooks, false) : -1;
 }
 
-/* Then it means nothing, except that it keeps the loop running. */
+/* Then it means nothing. */
 static bool is_inherited(struct ivi_signal *s)
 {
 	struct signals *t = ivi_slot_peek(&slot);

@@ -167,6 +167,8 @@ struct ivi_slot {
 	size_t	size;
 	int	(*init)(void *state);	/* may be NULL; 0 or -errno */
 	void	(*fini)(void *state);	/* may be NULL */
+	/* In a forked child, before the inherited loop waits again; or NULL. */
+	void	(*forked)(void *state);
 };
 
 /* The calling thread's state; NULL and errno if it cannot be made. */

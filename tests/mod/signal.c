@@ -1153,6 +1153,38 @@ static void child_registers_another(void *unused)
 }
 
 /* Whatever locks the thread holds, they are free in the child. */
+/* The parent's wake-up must be left for the parent. */
+static void child_runs(void *go)
+{
+	char c;
+
+	CHECK_INT(read(*(int *)go, &c, 1), ==, 1);
+	turn();
+	turn();
+	iv_deinit();
+}
+
+TEST(a_child_takes_no_call_away)
+{
+	struct tally t = { 0, 0 };
+	struct iv_signal sig;
+	int go[2];
+	pid_t pid;
+
+	iv_init();
+	make_pipe(go);
+	add(&sig, SIGUSR1, 0, tally, &t);
+	pid = fork_child(child_runs, &go[0]);
+	raise(SIGUSR1);
+	CHECK_INT(write(go[1], "x", 1), ==, 1);
+	reap_child(pid);
+	turn();
+	CHECK_INT(t.calls, ==, 1);
+	iv_signal_unregister(&sig);
+	iv_deinit();
+	close_pair(go);
+}
+
 TEST_ONCE(forked_while_a_thread_registers)
 {
 	int i, stop = 0;
