@@ -190,18 +190,20 @@ TESTS_SH = \
 	tests/harness/selftest.sh \
 	tests/meta/abi.sh \
 	tests/meta/dist.sh \
+	tests/meta/docs.sh \
 	tests/meta/exports.sh \
 	tests/meta/floors.sh \
 	tests/meta/headers.sh \
 	tests/meta/ifdefs.sh \
 	tests/meta/mirror.sh \
-	tests/meta/readme.sh \
 	tests/meta/slices.sh \
 	tests/meta/spdx.sh \
 	tests/meta/version.sh
 
 # What scripts read.
 TESTS_EXTRA = \
+	tests/docs/docs.py \
+	tests/docs/mistakes.c \
 	tests/integration/dropin.c \
 	tests/integration/syslog-ng.py \
 	tests/meta/every.c \

@@ -1,0 +1,7 @@
+# SPDX-License-Identifier: MIT
+#
+# The documents in this directory.
+
+EXTRA_DIST += \
+	docs/guide.md \
+	docs/porting.md
