@@ -158,11 +158,6 @@ IV_HAVE([issetugid], [
 ], [
 	return issetugid();
 ])
-IV_HAVE([strerrorname_np], [
-#include <string.h>
-], [
-	return !strerrorname_np(1);
-])
 ])
 
 # What the kernel may offer, each with its switch.

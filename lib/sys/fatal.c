@@ -66,15 +66,26 @@ IVI_PUBLIC void iv_set_fatal_msg_handler(void (*handler)(const char *msg))
 	__atomic_store_n(&fatal_handler, handler, __ATOMIC_RELEASE);
 }
 
+/* Those that a call of ours may give; few C libraries know names. */
+static const char *const names[] = {
+#define NAME(err) [err] = #err
+	NAME(EACCES), NAME(EAGAIN), NAME(EBADF), NAME(EBUSY), NAME(ECHILD),
+	NAME(EEXIST), NAME(EFAULT), NAME(EINTR), NAME(EINVAL), NAME(EIO),
+	NAME(EISDIR), NAME(ELOOP), NAME(EMFILE), NAME(ENAMETOOLONG),
+	NAME(ENFILE), NAME(ENODEV), NAME(ENOENT), NAME(ENOEXEC),
+	NAME(ENOMEM), NAME(ENOSPC), NAME(ENOSYS), NAME(ENOTDIR), NAME(ENXIO),
+	NAME(EOPNOTSUPP), NAME(EOVERFLOW), NAME(EPERM), NAME(EPIPE),
+	NAME(ERANGE), NAME(ESRCH), NAME(ETIMEDOUT),
+#undef NAME
+};
+
 const char *ivi_errname(int err)
 {
 	static __thread char number[24] IVI_TLS_MODEL;
-#ifdef HAVE_STRERRORNAME_NP
-	const char *name = strerrorname_np(err);
 
-	if (name != NULL)
-		return name;
-#endif
+	if (err > 0 && err < (int)(sizeof(names) / sizeof(*names)) &&
+	    names[err] != NULL)
+		return names[err];
 	snprintf(number, sizeof(number), "errno %d", err);
 	return number;
 }

@@ -136,7 +136,7 @@ void ivi_unignore_default_signals(void);
 /* One line on stderr about something that is not fatal; debug builds only. */
 void ivi_note(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
-/* "EBADF" etc., for messages; "errno 123" where the C library cannot say. */
+/* "EBADF" etc., for messages; "errno 123" for what no call of ours gives. */
 const char *ivi_errname(int err);
 
 /* ---- What the loop lends to the modules (loop/loop.c, loop/tls.c) ------- */

@@ -17,6 +17,17 @@ static char words[8192];
 static size_t words_len;
 static int status;
 
+/* qemu-user has last words of its own. */
+static void cut_words_of_qemu(void)
+{
+	char *p = strstr(words, "qemu: uncaught target signal ");
+
+	if (p == NULL)
+		return;
+	*p = '\0';
+	words_len = (size_t)(p - words);
+}
+
 /* Runs FN in a child; keeps what it says on stderr, and how it ends. */
 static void watch(void (*fn)(void))
 {
@@ -38,6 +49,7 @@ static void watch(void (*fn)(void))
 			 sizeof(words) - 1 - words_len)) > 0)
 		words_len += (size_t)n;
 	words[words_len] = '\0';
+	cut_words_of_qemu();
 	CHECK_SYS(close(fds[0]));
 	CHECK_SYS(waitpid(pid, &status, 0));
 }
@@ -238,10 +250,9 @@ TEST_ONCE(misuse_is_reported_in_full)
 
 TEST_ONCE(errors_have_names)
 {
-#ifdef HAVE_STRERRORNAME_NP
 	CHECK_STR(ivi_errname(EBADF), "EBADF");
 	CHECK_STR(ivi_errname(EMFILE), "EMFILE");
-#endif
+	CHECK_STR(ivi_errname(0), "errno 0");
 	CHECK_STR(ivi_errname(123456), "errno 123456");
 	CHECK_STR(ivi_errname(-5), "errno -5");
 }
