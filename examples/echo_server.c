@@ -16,6 +16,7 @@
 #include <errno.h>
 #include <getopt.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <netdb.h>
 #include <netinet/in.h>
 #include <signal.h>
@@ -63,7 +64,7 @@ static struct {
 } option = {
 	.host		= "127.0.0.1",
 	.port		= "7777",
-	.backlog	= SOMAXCONN,
+	.backlog	= INT_MAX,	/* the kernel cuts it to its limit */
 	.idle_seconds	= 30,
 };
 

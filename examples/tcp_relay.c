@@ -14,6 +14,7 @@
 #define _GNU_SOURCE 1
 
 #include <errno.h>
+#include <limits.h>
 #include <netdb.h>
 #include <netinet/in.h>
 #include <signal.h>
@@ -285,7 +286,7 @@ static int open_listener(const char *port)
 	if (fd < 0 ||
 	    setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof(yes)) < 0 ||
 	    bind(fd, address->ai_addr, address->ai_addrlen) < 0 ||
-	    listen(fd, SOMAXCONN) < 0)
+	    listen(fd, INT_MAX) < 0)
 		die("cannot listen on port %s: %s", port, strerror(errno));
 	freeaddrinfo(address);
 	return fd;
