@@ -421,7 +421,8 @@ TEST_ONCE(opened_like_any_other)
 	end();
 	dp = (int)CHECK_SYS(open("/dev/null", O_RDWR));
 	put(0, POLLIN);
-	CHECK_ERRNO(ask(1, 0), ENOTTY);
+	CHECK_INT(ask(1, 0), ==, -1);
+	CHECK(errno == ENOTTY || errno == ENOSYS);	/* qemu-user: ENOSYS */
 	end();
 }
 

@@ -105,7 +105,7 @@ skipped skipped 'no moon here'
 bad crash ''
 bad exit_0 'instead of returning'
 bad exit_7 'exited with status 7'
-bad exit_7_late 'exited with status 3'
+bad exit_3_late 'exited with status 3'
 bad hang 'time limit exceeded'
 bad forgery '# | ok 1 - forged'
 good chatter

@@ -134,9 +134,14 @@ TEST_ONCE(exit_7)
 	exit(7);
 }
 
-TEST_ONCE(exit_7_late)
+static void leave(void)
 {
-	CHECK_INT(on_exit((void (*)(int, void *))(void *)exit_3, NULL), ==, 0);
+	_exit(3);
+}
+
+TEST_ONCE(exit_3_late)
+{
+	CHECK_INT(atexit(leave), ==, 0);
 }
 
 TEST_ONCE(hang)

@@ -42,6 +42,8 @@ elif ! readelf -S "$lib" | grep -q '\.debug_info'; then
 	reason='the library was built without debugging information'
 elif ! nm -D "$lib" | grep -q 'iv_inotify_register'; then
 	reason='the library was built without inotify'
+elif ! readelf -d "$lib" | grep -q 'NEEDED.*\[libc\.so\.6\]'; then
+	reason='the types of another C library have other names'
 elif nm -D "$lib" | grep -q '__[atu]*san_'; then
 	reason='the library was built with a sanitizer'
 else
