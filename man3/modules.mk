@@ -1,0 +1,110 @@
+# SPDX-License-Identifier: MIT
+#
+# The pages of the modules, and for each an alias per public name.
+
+MANUAL_MODULES = \
+	man3/iv_avl.3 \
+	man3/iv_fd_pump.3 \
+	man3/iv_inotify.3 \
+	man3/iv_list.3 \
+	man3/iv_popen.3 \
+	man3/iv_signal.3 \
+	man3/iv_thread.3 \
+	man3/iv_tls.3 \
+	man3/iv_wait.3 \
+	man3/iv_work.3
+
+# iv_avl
+MANUAL_MODULES += \
+	man3/INIT_IV_AVL_TREE.3 \
+	man3/IV_AVL_TREE_INIT.3 \
+	man3/iv_avl_tree_delete.3 \
+	man3/iv_avl_tree_empty.3 \
+	man3/iv_avl_tree_for_each.3 \
+	man3/iv_avl_tree_for_each_safe.3 \
+	man3/iv_avl_tree_insert.3 \
+	man3/iv_avl_tree_max.3 \
+	man3/iv_avl_tree_min.3 \
+	man3/iv_avl_tree_next.3 \
+	man3/iv_avl_tree_next_safe.3 \
+	man3/iv_avl_tree_prev.3
+
+# iv_fd_pump
+MANUAL_MODULES += \
+	man3/IV_FD_PUMP_FLAG_RELAY_EOF.3 \
+	man3/IV_FD_PUMP_INIT.3 \
+	man3/iv_fd_pump_destroy.3 \
+	man3/iv_fd_pump_init.3 \
+	man3/iv_fd_pump_is_done.3 \
+	man3/iv_fd_pump_pump.3
+
+# iv_inotify
+MANUAL_MODULES += \
+	man3/IV_INOTIFY_INIT.3 \
+	man3/IV_INOTIFY_WATCH_INIT.3 \
+	man3/iv_inotify_register.3 \
+	man3/iv_inotify_unregister.3 \
+	man3/iv_inotify_watch_register.3 \
+	man3/iv_inotify_watch_unregister.3
+
+# iv_list
+MANUAL_MODULES += \
+	man3/INIT_IV_LIST_HEAD.3 \
+	man3/IV_LIST_HEAD_INIT.3 \
+	man3/__iv_list_splice.3 \
+	man3/iv_container_of.3 \
+	man3/iv_list_add.3 \
+	man3/iv_list_add_tail.3 \
+	man3/iv_list_del.3 \
+	man3/iv_list_del_init.3 \
+	man3/iv_list_empty.3 \
+	man3/iv_list_entry.3 \
+	man3/iv_list_for_each.3 \
+	man3/iv_list_for_each_safe.3 \
+	man3/iv_list_splice.3 \
+	man3/iv_list_splice_init.3 \
+	man3/iv_list_splice_tail.3 \
+	man3/iv_list_splice_tail_init.3
+
+# iv_popen
+MANUAL_MODULES += \
+	man3/IV_POPEN_REQUEST_INIT.3 \
+	man3/iv_popen_request_close.3 \
+	man3/iv_popen_request_submit.3
+
+# iv_signal
+MANUAL_MODULES += \
+	man3/IV_SIGNAL_FLAG_EXCLUSIVE.3 \
+	man3/IV_SIGNAL_FLAG_THIS_THREAD.3 \
+	man3/IV_SIGNAL_INIT.3 \
+	man3/iv_signal_register.3 \
+	man3/iv_signal_unregister.3
+
+# iv_thread
+MANUAL_MODULES += \
+	man3/iv_thread_create.3 \
+	man3/iv_thread_get_id.3 \
+	man3/iv_thread_list_children.3 \
+	man3/iv_thread_set_debug_state.3
+
+# iv_tls
+MANUAL_MODULES += \
+	man3/iv_tls_user_ptr.3 \
+	man3/iv_tls_user_register.3
+
+# iv_wait
+MANUAL_MODULES += \
+	man3/IV_WAIT_INTEREST_INIT.3 \
+	man3/iv_wait_interest_kill.3 \
+	man3/iv_wait_interest_register.3 \
+	man3/iv_wait_interest_register_spawn.3 \
+	man3/iv_wait_interest_unregister.3
+
+# iv_work
+MANUAL_MODULES += \
+	man3/IV_WORK_ITEM_INIT.3 \
+	man3/IV_WORK_POOL_INIT.3 \
+	man3/iv_work_pool_create.3 \
+	man3/iv_work_pool_put.3 \
+	man3/iv_work_pool_submit_continuation.3 \
+	man3/iv_work_pool_submit_work.3
