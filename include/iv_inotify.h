@@ -64,8 +64,9 @@ void iv_inotify_unregister(struct iv_inotify *);
 /*
  * Calls HANDLER for each event at PATHNAME that is in MASK, and for IN_UNMOUNT
  * and IN_IGNORED.  0, or -1 with errno of inotify_add_watch(2) (EACCES,
- * EEXIST with IN_MASK_CREATE, EINVAL, ENAMETOOLONG, ENOENT, ENOMEM, ENOSPC,
- * ENOTDIR with IN_ONLYDIR; EBADF: the instance is not registered).
+ * EEXIST with IN_MASK_CREATE, EINVAL, ELOOP, ENAMETOOLONG, ENOENT, ENOMEM,
+ * ENOSPC, ENOTDIR, also with IN_ONLYDIR; EBADF: the instance is not
+ * registered).
  *
  * The event is valid during the call.  event->name may be read as a string
  * even if event->len is 0, but means nothing then.

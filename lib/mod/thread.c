@@ -40,10 +40,10 @@ struct children {
 
 static int debug;
 
-static void say(const struct child *c, const char *what)
+static void say(const char *name, const char *what)
 {
 	if (__atomic_load_n(&debug, __ATOMIC_RELAXED))
-		fprintf(stderr, "iv_thread: [%s] %s\n", c->name, what);
+		fprintf(stderr, "iv_thread: [%s] %s\n", name, what);
 }
 
 static void unref(struct child *c)
@@ -63,7 +63,7 @@ static void child_ended(void *_c)
 
 	/* Cancelled now, it would leave its creator waiting. */
 	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &state);
-	say(c, "ended");
+	say(c->name, "ended");
 	pthread_mutex_lock(&c->lock);
 	if (!c->orphaned)
 		iv_event_post(&c->ended);
@@ -78,7 +78,7 @@ static void *child_main(void *_c)
 
 	__atomic_store_n(&c->tid, iv_get_thread_id(), __ATOMIC_RELAXED);
 	pthread_cleanup_push(child_ended, c);
-	say(c, "started");
+	say(c->name, "started");
 	c->start_routine(c->arg);
 	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &state);
 	pthread_cleanup_pop(1);
@@ -92,7 +92,7 @@ static void child_join(void *_c)
 	struct child *c = _c;
 
 	pthread_join(c->thread, NULL);
-	say(c, "joined");
+	say(c->name, "joined");
 	iv_list_del(&c->siblings);
 	iv_event_unregister(&c->ended);
 	unref(c);
@@ -167,6 +167,13 @@ static int child_start(struct child *c)
 	return err;
 }
 
+static int refuse(const char *name, int err)
+{
+	say(name, "could not be created");
+	errno = err;
+	return -1;
+}
+
 IVI_PUBLIC int iv_thread_create(const char *name,
 				void (*start_routine)(void *), void *arg)
 {
@@ -175,24 +182,20 @@ IVI_PUBLIC int iv_thread_create(const char *name,
 	int err;
 
 	ivi_require_loop("iv_thread_create");
-	if (start_routine == NULL) {
-		errno = EINVAL;
-		return -1;
-	}
+	if (name == NULL)
+		name = "unnamed";
+	if (start_routine == NULL)
+		return refuse(name, EINVAL);
 	children = ivi_slot_get(&slot);
-	if (children == NULL)
-		return -1;
-	c = child_new(name != NULL ? name : "unnamed");
+	c = children != NULL ? child_new(name) : NULL;
 	if (c == NULL)
-		return -1;
+		return refuse(name, errno);
 	c->start_routine = start_routine;
 	c->arg = arg;
 	err = child_start(c);
 	if (err != 0) {
-		say(c, "could not be created");
 		child_abandon(c);
-		errno = err;
-		return -1;
+		return refuse(name, err);
 	}
 	iv_list_add_tail(&c->siblings, &children->list);
 	return 0;

@@ -369,6 +369,10 @@ TEST(debug_lines)
 	create_error = EAGAIN;
 	CHECK_ERRNO(iv_thread_create("late", raise_flag, &flag), EAGAIN);
 	create_error = 0;
+	CHECK_ERRNO(iv_thread_create("idle", NULL, NULL), EINVAL);
+	spy_fail(SPY_MALLOC, 1, 1, ENOMEM);
+	CHECK_ERRNO(iv_thread_create("fat", raise_flag, &flag), ENOMEM);
+	spy_heal();
 	iv_thread_set_debug_state(0);
 	CHECK_INT(iv_thread_create("quiet", raise_flag, &flag), ==, 0);
 	iv_main();
@@ -376,7 +380,9 @@ TEST(debug_lines)
 	CHECK_STR(text, "iv_thread: [worm] started\n"
 			"iv_thread: [worm] ended\n"
 			"iv_thread: [worm] joined\n"
-			"iv_thread: [late] could not be created\n");
+			"iv_thread: [late] could not be created\n"
+			"iv_thread: [idle] could not be created\n"
+			"iv_thread: [fat] could not be created\n");
 	iv_deinit();
 }
 
