@@ -193,6 +193,7 @@ TESTS_SH = \
 	tests/meta/docs.sh \
 	tests/meta/exports.sh \
 	tests/meta/floors.sh \
+	tests/meta/guarantees.sh \
 	tests/meta/headers.sh \
 	tests/meta/ifdefs.sh \
 	tests/meta/mirror.sh \
@@ -203,6 +204,7 @@ TESTS_SH = \
 # What scripts read.
 TESTS_EXTRA = \
 	tests/docs/docs.py \
+	tests/docs/guarantees.py \
 	tests/docs/mistakes.c \
 	tests/integration/dropin.c \
 	tests/integration/syslog-ng.py \
