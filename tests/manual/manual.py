@@ -1,0 +1,330 @@
+# SPDX-License-Identifier: MIT
+"""manual.py - what the manual says is true, as far as a machine can tell.
+
+An example is a literal block after one of these comments:
+
+    .\\" example: program       complete; it is run, and ends with status 0
+    .\\" example: fragment      compiles behind the headers of SYNOPSIS and
+                               those of FRAGMENT_HEADERS
+"""
+
+import errno
+import glob
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+
+SRC = os.path.abspath(os.environ.get("top_srcdir", "."))
+BUILD = os.path.abspath(os.environ.get("top_builddir", "."))
+CC = os.environ.get("CC", "cc").split()
+CFLAGS = os.environ.get("CFLAGS", "").split()
+EMULATOR = os.environ.get("EMULATOR", "").split()
+STRICT = "-std=gnu99 -pedantic -Wall -Wextra -Werror -Wno-unused-function " \
+    "-Wno-unused-command-line-argument"
+FRAGMENT_HEADERS = ("signal.h", "stdio.h", "stdlib.h", "string.h", "unistd.h",
+                    "iv.h", "iv_event.h", "iv_list.h")
+SECONDS = 30
+
+results = []
+
+
+def case(name, complaints):
+    """COMPLAINTS is a string, or None if the case does not apply here."""
+    results.append(not complaints)
+    if complaints:
+        print(re.sub("^", "# ", complaints.rstrip(), flags=re.M))
+    print("%sok %d - %s%s" % ("not " if complaints else "", len(results),
+                              name, " # SKIP" if complaints is None else ""),
+          flush=True)
+
+
+def run(command, **options):
+    """Its exit status and output."""
+    done = subprocess.run(command, stdin=subprocess.DEVNULL,
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                          timeout=SECONDS, check=False, **options)
+    return done.returncode, done.stdout.decode("utf-8", "replace")
+
+
+def read(*path):
+    with open(os.path.join(SRC, *path), encoding="utf-8") as f:
+        return f.read()
+
+
+# ---- Pages ------------------------------------------------------------------
+
+
+class Page:
+    def __init__(self, path):
+        self.name = os.path.basename(path)[:-2]
+        self.path = path
+        self.text = read(path)
+        alias = re.search(r"^\.so man3/(\S+)\.3$", self.text, flags=re.M)
+        self.target = alias.group(1) if alias else None
+
+    def section(self, name):
+        m = re.search(r"^\.Sh %s\n(.*?)(?=^\.Sh |\Z)" % name, self.text,
+                      flags=re.M | re.S)
+        return m.group(1) if m else ""
+
+    def names(self):
+        return re.findall(r"^\.Nm (\w+)", self.section("NAME"), flags=re.M)
+
+    def headers(self):
+        return re.findall(r"^\.In (\S+)", self.section("SYNOPSIS"),
+                          flags=re.M)
+
+    def examples(self, kind):
+        """Pairs of a line number and a text."""
+        pattern = r'^\.\\" example: %s\n\.Bd -literal.*?\n(.*?)^\.Ed' % kind
+        for m in re.finditer(pattern, self.text, flags=re.M | re.S):
+            line = self.text.count("\n", 0, m.start(1)) + 1
+            yield line, plain(m.group(1))
+
+
+def plain(text):
+    """Literal text without the escapes of roff."""
+    return text.replace("\\&", "").replace("\\e", "\\").replace("\\-", "-")
+
+
+def read_pages():
+    paths = sorted(glob.glob(os.path.join(SRC, "man3", "*.3")))
+    pages = [Page(os.path.relpath(path, SRC)) for path in paths]
+    return {page.name: page for page in pages}
+
+
+# ---- Form -------------------------------------------------------------------
+
+
+def lint(page):
+    """Other manuals need not be installed where this one is checked."""
+    _, out = run(["mandoc", "-T", "lint", page.path], cwd=SRC)
+    return "\n".join(
+        line for line in out.splitlines()
+        if "outdated mandoc.db" not in line
+        and "referenced manual not found" not in line)
+
+
+def man_warnings(page):
+    env = dict(os.environ, MANWIDTH="80", LC_ALL="C")
+    with open(os.devnull, "w", encoding="utf-8") as null:
+        done = subprocess.run(
+            ["man", "--warnings", "-l", page.path], cwd=SRC, env=env,
+            stdout=null, stderr=subprocess.PIPE, timeout=SECONDS, check=False)
+    return done.stderr.decode()
+
+
+def check_form(pages, tool, function):
+    if shutil.which(tool) is None:
+        case("nothing displeases %s" % tool, None)
+        return
+    case("nothing displeases %s" % tool, "".join(
+        function(page) for page in pages.values() if page.target is None))
+
+
+# ---- Names ------------------------------------------------------------------
+
+
+def public_names(header):
+    text = re.sub(r"/\*.*?\*/", "", read("include", header), flags=re.S)
+    names = set(re.findall(r"\b((?:__)?(?:iv|IV|INIT_IV)_\w+)\s*\(", text))
+    names |= set(re.findall(r"^#define\s+(\w+)", text, flags=re.M))
+    return {name for name in names if not name.endswith("_H")}
+
+
+def undocumented(pages, header):
+    """A header is checked if a page has its name."""
+    if header[:-2] not in pages:
+        return []
+    return [name for name in sorted(public_names(header))
+            if name not in pages]
+
+
+def bad_alias(page, pages):
+    target = pages.get(page.target)
+    if target is None or target.target is not None:
+        return "%s: %s is no page\n" % (page.name, page.target)
+    if not re.search(r"\b%s\b" % page.name, target.text):
+        return "%s: not in %s\n" % (page.name, page.target)
+    return ""
+
+
+def check_names(pages):
+    headers = [os.path.basename(path) for path in
+               glob.glob(os.path.join(SRC, "include", "*.h"))]
+    case("every public name has a page", "".join(
+        "%s: %s\n" % (header, name) for header in sorted(headers)
+        for name in undocumented(pages, header)))
+    case("every name in NAME has a page", "".join(
+        "%s: %s\n" % (page.name, name) for page in pages.values()
+        for name in page.names() if name not in pages))
+    case("aliases lead to pages that name them", "".join(
+        bad_alias(page, pages) for page in pages.values() if page.target))
+
+
+# ---- SYNOPSIS ---------------------------------------------------------------
+
+
+def prototypes(page):
+    """Triples of type, name and parameters."""
+    text = re.sub(r"^\.Fo (\w+)\n((?:\.Fa .*\n)+)\.Fc",
+                  lambda m: ".Fn %s %s" % (m.group(1),
+                                           m.group(2).replace(".Fa ", "")
+                                           .replace("\n", " ")),
+                  page.section("SYNOPSIS"), flags=re.M)
+    for kind, name, args in re.findall(
+            r"^\.Ft (.*)\n\.Fn (\w+) (.*)$", text, flags=re.M):
+        parameters = re.findall(r'"([^"]*)"|(\S+)', args)
+        yield kind, name, ", ".join(a or b for a, b in parameters)
+
+
+def structs(page):
+    """Pairs of a name and the members."""
+    return re.findall(r"^struct (\w+) \{\n(.*?)^\};",
+                      plain(page.section("SYNOPSIS")), flags=re.M | re.S)
+
+
+def members(text):
+    text = re.sub(r"/\*.*?\*/", "", text, flags=re.S)
+    for declaration in text.split(";")[:-1]:
+        m = re.search(r"\(\*(\w+)\)\s*\(", declaration)
+        yield m.group(1) if m else re.search(r"(\w+)\s*$",
+                                             declaration).group(1)
+
+
+MEMBER = """_Static_assert(offsetof(struct {0}, {1}) ==
+	offsetof(struct documented_{0}, {1}), "{1}");
+_Static_assert(__builtin_types_compatible_p(
+	__typeof__(((struct {0} *)0)->{1}),
+	__typeof__(((struct documented_{0} *)0)->{1})), "{1}");
+"""
+
+
+def synopsis_program(page):
+    code = ["#include <%s>\n" % header for header in page.headers()]
+    code.append("#include <stddef.h>\n")
+    for name, text in structs(page):
+        code.append("struct documented_%s {\n%s};\n" % (name, text))
+        code += [MEMBER.format(name, member) for member in members(text)]
+    for kind, name, parameters in prototypes(page):
+        code.append("typedef %s type_%s(%s);\ntype_%s *use_%s = %s;\n" %
+                    (kind, name, parameters, name, name, name))
+    return "".join(code)
+
+
+def compile_source(name, text, *options):
+    with open(name + ".c", "w", encoding="utf-8") as f:
+        f.write(text)
+    code, out = run(CC + CFLAGS + STRICT.split() +
+                    ["-I" + os.path.join(SRC, "include"), *options,
+                     name + ".c"])
+    return out if code else ""
+
+
+def check_synopsis(page):
+    documented = {name for _, name, _ in prototypes(page)}
+    shown = set(re.findall(r"^\.F[no] (\w+)", page.section("SYNOPSIS"),
+                           flags=re.M))
+    missing = set(page.names()) - documented - shown - {page.name}
+    case("%s: SYNOPSIS is what the header says" % page.name,
+         "".join("not in SYNOPSIS: %s\n" % name for name in sorted(missing)) +
+         compile_source(page.name + "_synopsis", synopsis_program(page),
+                        "-std=gnu11", "-c"))
+
+
+# ---- ERRORS -----------------------------------------------------------------
+
+
+def errors_in(text):
+    return set(re.findall(r"\bE\w+", text)) & set(errno.errorcode.values())
+
+
+def check_errors(page):
+    """What the comments of its headers name is in the page."""
+    named = set()
+    for header in page.headers():
+        named |= errors_in(read("include", header))
+    case("%s: errors of the header" % page.name,
+         " ".join(sorted(named - errors_in(page.text))))
+
+
+# ---- EXAMPLES ---------------------------------------------------------------
+
+
+def link(name):
+    code, out = run([os.path.join(BUILD, "libtool"), "--silent",
+                     "--mode=link", "--tag=CC", *CC, *CFLAGS, "-no-install",
+                     "-pthread", "-o", name, name + ".o",
+                     os.path.join(BUILD, "lib/libivykis.la")])
+    return out if code else ""
+
+
+def run_program(name):
+    try:
+        code, out = run(EMULATOR + ["./" + name])
+    except subprocess.TimeoutExpired:
+        return "it does not end"
+    return "status %d: %s" % (code, out) if code else ""
+
+
+def check_program(page, line, text):
+    name = "%s_%d" % (page.name, line)
+    text = '#line %d "%s"\n%s' % (line, page.path, text)
+    case("%s:%d: the program runs" % (page.path, line),
+         compile_source(name, text, "-c") or link(name) or run_program(name))
+
+
+def check_fragment(page, line, text):
+    headers = "".join("#include <%s>\n" % header for header in
+                      FRAGMENT_HEADERS + tuple(page.headers()))
+    text = '%s#line %d "%s"\n%s' % (headers, line, page.path, text)
+    case("%s:%d: the fragment compiles" % (page.path, line),
+         compile_source("%s_%d" % (page.name, line), text, "-c"))
+
+
+def check_page(page):
+    blocks = re.findall(r"^\.Bd -literal", page.section("EXAMPLES"),
+                        flags=re.M)
+    programs = list(page.examples("program"))
+    fragments = list(page.examples("fragment"))
+    case("%s: every example says what it is" % page.name,
+         "" if len(blocks) == len(programs) + len(fragments) else
+         "%d of %d do" % (len(programs) + len(fragments), len(blocks)))
+    check_synopsis(page)
+    check_errors(page)
+    for line, text in programs:
+        check_program(page, line, text)
+    for line, text in fragments:
+        check_fragment(page, line, text)
+
+
+def usable(page):
+    """A system without inotify lacks what its page is about."""
+    includes = "".join("#include <%s>\n" % h for h in page.headers())
+    return not compile_source("usable", includes, "-fsyntax-only")
+
+
+def main():
+    pages = read_pages()
+    check_form(pages, "mandoc", lint)
+    check_form(pages, "man", man_warnings)
+    check_names(pages)
+    for page in pages.values():
+        if page.target is not None:
+            continue
+        if usable(page):
+            check_page(page)
+        else:
+            case("%s: not on this system" % page.name, None)
+
+
+if __name__ == "__main__":
+    with tempfile.TemporaryDirectory() as directory:
+        os.chdir(directory)
+        main()
+        os.chdir("/")
+    print("1..%d" % len(results))
+    sys.exit(not all(results))
