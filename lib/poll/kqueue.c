@@ -86,13 +86,11 @@ static void set_mode(struct ivi_fd *f, int shift, enum mode mode)
 /* Room for N more changes: 0 or -ENOMEM. */
 static int reserve(struct kq *kq, int n)
 {
-	int room = kq->room ? kq->room : FIRST_ROOM;
+	int room = kq->room ? 2 * kq->room : FIRST_ROOM;
 	struct kevent *array;
 
 	if (kq->used + n <= kq->room)
 		return 0;
-	while (room < kq->used + n)
-		room *= 2;
 	array = realloc(kq->changes, (size_t)room * sizeof(*array));
 	if (array == NULL)
 		return -ENOMEM;
@@ -105,15 +103,10 @@ static int reserve(struct kq *kq, int n)
 	return 0;
 }
 
-/* Makes one change now: 0, or -errno. */
+/* Makes one change now: 0, or -errno.  Does not wait: no EINTR. */
 static int change(struct kq *kq, struct kevent *kev)
 {
-	int ret;
-
-	do {
-		ret = kevent(kq->fd, kev, 1, NULL, 0, NULL);
-	} while (ret < 0 && errno == EINTR);
-	return ret < 0 ? -errno : 0;
+	return kevent(kq->fd, kev, 1, NULL, 0, NULL) < 0 ? -errno : 0;
 }
 
 /*
@@ -302,8 +295,7 @@ static int kq_apply(struct ivi_poller *p, struct ivi_fd *f)
 	struct kq *kq = (struct kq *)p;
 
 	if (f->flags & IVI_FD_GONE) {
-		if (fdmap_get(&kq->map, (uintptr_t)ivi_fd_pub(f)->fd) == f)
-			drop(kq, f);
+		drop(kq, f);
 		fdmap_drop(&kq->map, ivi_fd_pub(f)->fd, f);
 		return 0;
 	}
@@ -409,17 +401,10 @@ static void refused(struct kq *kq, const struct kevent *kev)
 		ask_again(kq, f);
 }
 
-/* If it was early, the core will wait for the rest. */
-static void timer_event(struct kq *kq, const struct kevent *kev)
-{
-	if (!(kev->flags & EV_ERROR) || kev->data != ENOENT)
-		kq->timer_due = true;
-}
-
 static void take(struct kq *kq, const struct kevent *kev)
 {
 	if (kev->filter == EVFILT_TIMER)
-		timer_event(kq, kev);
+		kq->timer_due = true;	/* refused or early: the core's task */
 	else if (kev->filter != EVFILT_READ && kev->filter != EVFILT_WRITE)
 		return;		/* awake: that is all it is for */
 	else if (ivi_unlikely(kev->flags & EV_ERROR))
@@ -483,13 +468,12 @@ static int kq_wake_open(struct ivi_poller *p)
 static void kq_wake(struct ivi_poller *p)
 {
 	struct kevent kev;
-	int err = errno, ret;
+	int ret;
 
 	EV_SET(&kev, WAKE_IDENT, EVFILT_USER, 0, NOTE_TRIGGER, 0, 0);
 	ret = change((struct kq *)p, &kev);
 	if (ret < 0)
 		iv_fatal("iv_event_post: kevent: %s", ivi_errname(-ret));
-	errno = err;
 }
 #endif
 

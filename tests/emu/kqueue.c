@@ -420,7 +420,8 @@ static int knote_change(struct queue *q, struct knote *k,
 	if (kev->flags & EV_DISABLE)
 		k->disabled = 1;
 	if (kev->flags & EV_ENABLE) {
-		k->active |= is_fd(kev);
+		k->active |= is_fd(kev) &&
+			     (k->disabled || q->personality != NETBSD);
 		k->disabled = 0;
 	}
 	if (kev->filter == EVFILT_TIMER && (kev->flags & EV_ADD))

@@ -10,20 +10,6 @@
 
 /* ---- Closed and opened again ------------------------------------------------ */
 
-/* Makes NUMBER another descriptor: the read end of a new pipe, whose write
-   end is returned. */
-static int become_pipe(int number)
-{
-	int fds[2];
-
-	make_pipe(fds);
-	if (fds[0] != number) {
-		CHECK_SYS(dup2(fds[0], number));
-		CHECK_SYS(close(fds[0]));
-	}
-	return fds[1];
-}
-
 static struct watch first, second;
 static int new_end;
 

@@ -9,6 +9,7 @@
 #include <iv_event.h>
 #include "emu/emu.h"
 #include "poll/lab.h"
+#include "sys/sys.h"
 
 #define MANY	100
 
@@ -76,6 +77,19 @@ KQUEUE_TEST(changes_are_batched)
 	iv_deinit();
 }
 
+/* Nothing happens: the loop sleeps until its timer. */
+static void check_timer_sleeps(void)
+{
+	struct iv_timer t;
+
+	emu_reset();
+	iv_validate_now();
+	timer_after(&t, 30, quit_handler, NULL);
+	iv_timer_register(&t);
+	iv_main();
+	CHECK_INT(emu_calls(EMU_WAIT), <=, 3);
+}
+
 /* ---- Refusals ------------------------------------------------------------------- */
 
 /* One change in the middle of many is refused: only its descriptor is told,
@@ -97,8 +111,8 @@ static void check_refused(int err, const char *seen)
 		CHECK_STR(watch_seen(&w[i], 1), i == MANY / 2 ? seen : "");
 	turns(1);
 	for (i = 0; i < MANY; i++)
-		if (i != MANY / 2 || *seen == '\0')
-			CHECK_STR(watch_seen(&w[i], 1), "i");
+		CHECK_STR(watch_seen(&w[i], 1),
+			  i != MANY / 2 || *seen == '\0' ? "i" : "");
 	for (i = 0; i < MANY; i++) {
 		watch_end(&w[i]);
 		CHECK_SYS(close(fds[i][1]));
@@ -109,11 +123,109 @@ static void check_refused(int err, const char *seen)
 KQUEUE_TEST(lasting_refusal_is_told)
 {
 	check_refused(EINVAL, "ei");
+	check_refused(EPIPE, "ei");
 }
 
+/* ... and not in a busy loop. */
 KQUEUE_TEST(passing_refusal_is_tried_again)
 {
-	check_refused(ENOMEM, "");
+	static const int errs[] = { ENOMEM, EAGAIN, ENOSPC };
+	int64_t start;
+	int i;
+
+	for (i = 0; i < 3; i++) {
+		start = ivi_clock_ns();
+		check_refused(errs[i], "");
+		CHECK_INT(ivi_clock_ns() - start, >=, 10000000);
+	}
+}
+
+/* The first of two changes finds nothing to delete. */
+KQUEUE_TEST(what_is_gone_already_is_no_refusal)
+{
+	struct watch w;
+	int fds[2], new_end;
+
+	fence_allow(FENCE_KERNEL, "the library cannot know of the close(2)");
+	iv_init();
+	make_pipe(fds);
+	watch_start(&w, fds[0], "ie");
+	turns(1);
+	CHECK_SYS(close(fds[0]));
+	new_end = become_pipe(fds[0]);
+	watch_set(&w, "e");
+	turns(2);
+	CHECK_STR(watch_seen(&w, 0), "");
+	CHECK_SYS(close(new_end));
+	turns(1);
+	CHECK_STR(watch_seen(&w, 1), "e");
+	watch_end(&w);
+	CHECK_SYS(close(fds[1]));
+	iv_deinit();
+}
+
+/* A hang-up is told in every turn, though EV_CLEAR tells it once. */
+KQUEUE_TEST(hangup_goes_on)
+{
+	struct watch w;
+	int fds[2];
+
+	iv_init();
+	make_pipe(fds);
+	watch_start(&w, fds[0], "e");
+	turns(1);
+	CHECK_SYS(close(fds[1]));
+	turns(1);
+	CHECK_STR(watch_seen(&w, 1), "e");
+	turns(2);
+	CHECK_STR(watch_seen(&w, 2), "e");
+	turns(1);
+	CHECK_STR(watch_seen(&w, 1), "e");
+	watch_end(&w);
+	iv_deinit();
+}
+
+/* Asking whether somebody has a number already does not wake him up. */
+KQUEUE_TEST(taken_number_stays_quiet)
+{
+	struct watch w, second;
+	int fds[2];
+
+	iv_init();
+	make_pipe(fds);
+	poke(fds[1]);
+	watch_init(&w, fds[0], "");
+	CHECK_SYS(iv_fd_register_try(&w.fd));
+	turns(1);
+	watch_init(&second, fds[0], "i");
+	CHECK_ERRNO(iv_fd_register_try(&second.fd), EEXIST);
+	check_timer_sleeps();
+	watch_end(&w);
+	CHECK_SYS(close(fds[1]));
+	iv_deinit();
+}
+
+/* Nothing is left of somebody without handlers, once he is unregistered. */
+KQUEUE_TEST(number_without_handlers_is_free_again)
+{
+	struct watch w, second;
+	int fds[2];
+
+	iv_init();
+	make_pipe(fds);
+	watch_start(&w, fds[0], "i");
+	turns(1);
+	watch_set(&w, "");
+	turns(1);
+	iv_fd_unregister(&w.fd);
+	poke(fds[1]);
+	watch_init(&second, fds[0], "i");
+	CHECK_SYS(iv_fd_register_try(&second.fd));
+	turns(1);
+	CHECK_STR(watch_seen(&second, 1), "i");
+	watch_end(&second);
+	CHECK_SYS(close(fds[1]));
+	iv_deinit();
 }
 
 KQUEUE_TEST(try_returns_the_refusal)
@@ -236,6 +348,10 @@ KQUEUE_TEST(waits_that_fail)
 		emu_fail(EMU_KEVENT, errs[i], 1, 2);
 		turns(4);
 		CHECK(w.in >= 1);
+		/* The changes were made, or not: the fence sees. */
+		watch_set(&w, "");
+		emu_fail(EMU_KEVENT, errs[i], 1, 1);
+		turns(2);
 		watch_end(&w);
 		CHECK_SYS(close(fds[1]));
 	}
@@ -377,6 +493,7 @@ static void check_wakes(int natively)
 	iv_main();
 	CHECK_INT(pthread_join(tid, NULL), ==, 0);
 	CHECK_INT(wakes_without_fd(), ==, natively);
+	check_timer_sleeps();
 	iv_event_unregister(&event);
 	CHECK_SYS(iv_event_register(&event));
 	elsewhere(NULL);
@@ -398,4 +515,34 @@ KQUEUE_TEST(wakes_all_the_same_when_that_is_refused)
 	emu_fail_change(1, EINVAL);
 	check_wakes(!on_netbsd);
 	iv_deinit();
+}
+
+static pthread_t poster;
+
+/* Runs once the loop sleeps: until then this call holds the emulator's lock. */
+static void *post_in_vain(void *unused)
+{
+	(void)unused;
+	emu_fail(EMU_KEVENT, EBADF, 1, 1);
+	iv_event_post(&event);
+	return NULL;
+}
+
+static int start_poster(int64_t limit)
+{
+	if (limit == 0)
+		return 0;
+	emu_observer.waits = NULL;
+	return pthread_create(&poster, NULL, post_in_vain, NULL);
+}
+
+FATAL_TEST_ONCE(wake_that_fails, "iv_event_post: kevent: EBADF")
+{
+	be("freebsd");
+	iv_init();
+	IV_EVENT_INIT(&event);
+	event.handler = quit_handler;
+	CHECK_SYS(iv_event_register(&event));
+	emu_observer.waits = start_poster;
+	iv_main();
 }

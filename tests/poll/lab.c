@@ -289,6 +289,18 @@ const char *watch_seen(struct watch *w, unsigned times)
 	return s;
 }
 
+int become_pipe(int number)
+{
+	int fds[2];
+
+	make_pipe(fds);
+	if (fds[0] != number) {
+		CHECK_SYS(dup2(fds[0], number));
+		CHECK_SYS(close(fds[0]));
+	}
+	return fds[1];
+}
+
 /* The first task runs before the first wait. */
 void turns(unsigned n)
 {

@@ -79,6 +79,10 @@ void watch_set(struct watch *w, const char *bands);
    handler was called more than TIMES. */
 const char *watch_seen(struct watch *w, unsigned times);
 
+/* Makes NUMBER another descriptor: the read end of a new pipe, whose write
+   end is returned. */
+int become_pipe(int number);
+
 /* Runs N turns of the loop, none of which sleeps. */
 void turns(unsigned n);
 
