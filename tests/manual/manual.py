@@ -26,6 +26,8 @@ STRICT = "-std=gnu99 -pedantic -Wall -Wextra -Werror -Wno-unused-function " \
     "-Wno-unused-command-line-argument"
 FRAGMENT_HEADERS = ("signal.h", "stdio.h", "stdlib.h", "string.h", "unistd.h",
                     "iv.h", "iv_event.h", "iv_list.h")
+SECTIONS = ("NAME", "LIBRARY", "SYNOPSIS", "DESCRIPTION", "RETURN VALUES",
+            "EXAMPLES", "ERRORS", "THREADS", "NOTES", "SEE ALSO", "HISTORY")
 SECONDS = 30
 
 results = []
@@ -285,6 +287,13 @@ def check_fragment(page, line, text):
          compile_source("%s_%d" % (page.name, line), text, "-c"))
 
 
+def check_sections(page):
+    """Pages that are not about a header are free."""
+    missing = [name for name in SECTIONS if not page.section(name)]
+    case("%s: all sections are there" % page.name,
+         ", ".join(missing) if page.headers() else "")
+
+
 def check_page(page):
     blocks = re.findall(r"^\.Bd -literal", page.section("EXAMPLES"),
                         flags=re.M)
@@ -293,6 +302,7 @@ def check_page(page):
     case("%s: every example says what it is" % page.name,
          "" if len(blocks) == len(programs) + len(fragments) else
          "%d of %d do" % (len(programs) + len(fragments), len(blocks)))
+    check_sections(page)
     check_synopsis(page)
     check_errors(page)
     for line, text in programs:
