@@ -24,7 +24,7 @@
 #include "sys/sys.h"
 
 /* In `armed'. */
-#define ASSOCIATED	0x10	/* and not fired yet */
+#define ASSOCIATED	0x10	/* not fired yet; there even if nothing is wanted */
 
 static int events_of(const struct ivi_fd *f)
 {
@@ -55,8 +55,7 @@ int port_apply(struct ivi_poller *p, struct ivi_fd *f)
 	struct port *port = (struct port *)p;
 
 	if (f->flags & IVI_FD_GONE) {
-		if (f->armed & ASSOCIATED)
-			dissociate(port, f);
+		dissociate(port, f);
 		return 0;
 	}
 	if (f->wanted == 0 && !(f->flags & IVI_FD_PROBE))
