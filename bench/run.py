@@ -1,0 +1,347 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""Runs the benchmarks: contestants in turn, medians, ratios, curves.
+
+    run.py DIRECTORY [--quick] [--with NAME,NAME...] [WORKLOAD...]
+
+DIRECTORY has bench-NAME for each contestant.  Results go to results.csv and
+curves (*.svg, *.png) to the same place.
+"""
+import argparse
+import csv
+import os
+import re
+import shutil
+import statistics
+import subprocess
+import sys
+from collections import namedtuple
+
+CONTESTANTS = ["raw", "ours", "libivykis", "libev", "libevent", "libuv"]
+ROUNDS, QUICK_ROUNDS = 7, 3
+TIME_LIMIT = 120
+
+# Beyond this spread (middle half of the rounds, of the median) a ratio is
+# not worth its digits.
+SPREAD = 0.2
+
+CPU, WALL, INSTRUCTIONS, CALLS = "ns CPU", "ns wall", "instr", "syscalls"
+
+# quick: the last argument then.  None: not then.
+Row = namedtuple("Row", "workload args quick measure unit curve")
+
+
+def row(text, quick, measure=CPU, unit=None, curve=None):
+    workload, *args = text.split()
+    return Row(workload, args, quick, measure, unit or measure, curve)
+
+
+def timer_rows():
+    for workload, extra in (("insert", ""), ("start-stop", " 500000"),
+                            ("replace", " 500000"), ("again", " 500000"),
+                            ("remove", ""), ("expire", "")):
+        for n in (1000, 10000, 100000, 1000000):
+            for spread in (1, 0):
+                text = f"timer-{workload} {n} {spread}{extra}"
+                quick = None
+                if n == 100000 and spread == 1:
+                    quick = "100000" if extra else "1"
+                curve = (f"timer-{workload}", n) if spread else None
+                yield row(text, quick, curve=curve)
+
+
+ROWS = [
+    row("ring 100 1 400000", "100000", curve=("ring, 1 active", 100)),
+    row("ring 1000 1 400000", None, curve=("ring, 1 active", 1000)),
+    row("ring 9900 1 400000", None, curve=("ring, 1 active", 9900)),
+    row("ring 9900 100 400000", None),
+    row("ring 9900 1000 400000", "50000"),
+    row("ring-timers 9900 1000 400000", "50000"),
+    row("ring 1000 100 50000", "10000", INSTRUCTIONS),
+    row("ring-timers 1000 100 50000", None, INSTRUCTIONS),
+    row("register-poll 100000", "20000"),
+    row("register 100000", "20000"),
+    row("register 10000", None, CALLS),
+    row("toggle-poll 100000", "20000"),
+    row("toggle 1000000", "100000"),
+    row("toggle 10000", None, CALLS),
+    *timer_rows(),
+    row("post-coalesced 1 5000000", "1000000", WALL),
+    row("post-coalesced 2 5000000", None, WALL),
+    row("post-delivered 1 200000", "20000"),
+    row("post-delivered 2 200000", None),
+    row("ping-pong 50000", "1000"),
+    row("work 2 1 20000", "1000"),
+    row("work 2 16 100000", None),
+    row("work 2 256 200000", "50000"),
+    row("suspend 1 1 20000", "5000"),
+    row("suspend 64 2 20000", "5000"),
+    row("suspend 1 1 4000", "1000", CALLS),
+    row("suspend 64 2 4000", None, CALLS),
+    row("echo 50 200000", "20000", curve=("echo", 50)),
+    row("echo 1000 200000", "20000", curve=("echo", 1000)),
+    row("echo 10000 200000", None, curve=("echo", 10000)),
+    row("echo-timers 50 200000", None, curve=("echo-timers", 50)),
+    row("echo-timers 1000 200000", "20000", curve=("echo-timers", 1000)),
+    row("echo-timers 10000 200000", None, curve=("echo-timers", 10000)),
+    row("memory-fd 5000", "5000", unit="bytes"),
+    row("memory-timer 100000", "100000", unit="bytes"),
+    row("init 5000", "300"),
+    row("stack", "", unit="bytes"),
+]
+
+
+def give_up(text):
+    sys.exit(f"bench: {text}")
+
+
+def progress(text):
+    if sys.stderr.isatty():
+        sys.stderr.write(f"\r\033[K{text}")
+        sys.stderr.flush()
+
+
+def run(command):
+    try:
+        return subprocess.run(command, stdin=subprocess.DEVNULL, text=True,
+                              capture_output=True, timeout=TIME_LIMIT,
+                              check=False)
+    except subprocess.TimeoutExpired:
+        return give_up(f"took more than {TIME_LIMIT} s: {' '.join(command)}")
+
+
+# ---- One measurement: a number per operation, or None --------------------
+
+class Unable(Exception):
+    pass
+
+
+def checked(done):
+    if done.returncode != 0:
+        lines = done.stderr.strip().splitlines()
+        raise Unable(lines[-1] if lines else f"status {done.returncode}")
+    return done
+
+
+def timed(command, measure):
+    ops, cpu, wall = map(int, checked(run(command)).stdout.split())
+    return (wall if measure == WALL else cpu) / ops
+
+
+def instructions(command):
+    done = checked(run(["valgrind", "--tool=callgrind",
+                        "--callgrind-out-file=/dev/null", *command]))
+    return int(re.search(r"Collected : (\d+)", done.stderr).group(1))
+
+
+def calls(command):
+    done = checked(run(["strace", "-f", "-c", "-U", "calls,name", *command]))
+    return int(re.search(r"^ *(\d+) total", done.stderr, re.M).group(1))
+
+
+def per_operation(count, command):
+    """What two runs of different length differ by."""
+    n = int(command[-1])
+    return (count(command[:-1] + [str(3 * n)]) - count(command)) / (2 * n)
+
+
+def measured(command, measure):
+    if measure == INSTRUCTIONS:
+        return per_operation(instructions, command)
+    if measure == CALLS:
+        return per_operation(calls, command)
+    return timed(command, measure)
+
+
+# ---- A row: everybody in turn --------------------------------------------
+
+def spread(values):
+    if len(values) < 4:
+        low, high = min(values), max(values)
+    else:
+        low, _, high = statistics.quantiles(values, n=4)
+    middle = statistics.median(values)
+    return (high - low) / middle if middle else 0.0
+
+
+def arguments(r, quick):
+    return r.args[:-1] + [r.quick] if quick and r.args else r.args
+
+
+def title(r, args):
+    return " ".join([r.workload, *args]) + f" ({r.unit})"
+
+
+def run_row(r, args, programs, rounds):
+    values, errors = {}, {}
+    once = r.measure in (INSTRUCTIONS,) or r.unit == "bytes"
+    rounds = 1 if once else (rounds + 1) // 4 if r.measure == CALLS else rounds
+    for i in range(rounds):
+        for name, program in programs.items():
+            if name in errors or r.workload not in program.workloads:
+                continue
+            progress(f"{title(r, args)}: round {i + 1} of {rounds}: {name}")
+            try:
+                values.setdefault(name, []).append(
+                    measured([program.path, r.workload, *args], r.measure))
+            except Unable as e:
+                errors[name] = str(e)
+                values.pop(name, None)
+    progress("")
+    return values, errors
+
+
+def print_row(text, values, errors):
+    print(text)
+    mine = statistics.median(values["ours"]) if "ours" in values else None
+    raw = statistics.median(values["raw"]) if "raw" in values else None
+    print(f"  {'':10}{'median':>11}{'min':>11}{'max':>11}"
+          f"{'/ raw':>9}{'ours / it':>11}")
+    for name, v in values.items():
+        m = statistics.median(v)
+        by_raw = f"{m / raw:9.2f}" if raw else f"{'-':>9}"
+        by_it = f"{mine / m:11.2f}" if mine is not None and m else \
+            f"{'-':>11}"
+        mark = "  ~ varies" if spread(v) > SPREAD else ""
+        print(f"  {name:10}{m:11.1f}{min(v):11.1f}{max(v):11.1f}"
+              f"{by_raw}{by_it}{mark}")
+    for name, error in errors.items():
+        print(f"  {name:10} not possible: {error}")
+    print(flush=True)
+
+
+def print_summary(table, names):
+    print("Medians; ~ marks those that vary too much for their ratios to "
+          "mean much.\n")
+    width = max(len(text) for text, _ in table)
+    print(" " * width + "".join(f"{n:>12}" for n in names))
+    for text, values in table:
+        cells = ""
+        for n in names:
+            v = values.get(n)
+            mark = "~" if v and spread(v) > SPREAD else ""
+            cells += f"{mark + format(statistics.median(v), '.1f'):>12}" \
+                if v else f"{'-':>12}"
+        print(f"{text:{width}}{cells}")
+
+
+# ---- Files ----------------------------------------------------------------
+
+def write_csv(path, records):
+    with open(path, "w", newline="", encoding="ascii") as f:
+        out = csv.writer(f)
+        out.writerow(["workload", "arguments", "unit", "contestant", "median",
+                      "min", "max", "spread", "rounds"])
+        for r, args, values in records:
+            for name, v in values.items():
+                out.writerow([r.workload, " ".join(args), r.unit, name,
+                              f"{statistics.median(v):.3f}", f"{min(v):.3f}",
+                              f"{max(v):.3f}", f"{spread(v):.3f}", len(v)])
+
+
+def curves_of(records):
+    curves = {}
+    for r, _, values in records:
+        if r.curve is None:
+            continue
+        name, x = r.curve
+        for contestant, v in values.items():
+            curves.setdefault(name, {}).setdefault(contestant, []).append(
+                (x, statistics.median(v)))
+    return {name: c for name, c in curves.items()
+            if any(len(points) > 1 for points in c.values())}
+
+
+def draw(directory, name, curve):
+    """One figure, as SVG and PNG."""
+    base = os.path.join(directory, re.sub("[^a-z0-9]+", "-", name))
+    script = "set key outside; set logscale xy; set grid; " \
+        f"set title '{name}'; set xlabel 'objects'; " \
+        "set ylabel 'ns CPU per operation'\n"
+    for contestant, points in curve.items():
+        data = "\n".join(f"{x} {y}" for x, y in points)
+        script += f"${contestant} << E\n{data}\nE\n"
+    plots = ", ".join(f"${c} with linespoints title '{c}'" for c in curve)
+    for terminal, suffix in (("svg size 720,440", "svg"),
+                             ("pngcairo size 720,440", "png")):
+        script += f"set terminal {terminal}\n" \
+            f"set output '{base}.{suffix}'\nplot {plots}\n"
+    done = subprocess.run(["gnuplot"], input=script, text=True,
+                          capture_output=True, check=False)
+    if done.returncode != 0:
+        print(f"bench: gnuplot: {done.stderr.strip().splitlines()[-1]}",
+              file=sys.stderr)
+
+
+# ---- Who and what -----------------------------------------------------------
+
+Program = namedtuple("Program", "path workloads")
+
+
+def find_programs(directory, names):
+    programs = {}
+    for name in names:
+        path = os.path.abspath(os.path.join(directory, f"bench-{name}"))
+        if not os.access(path, os.X_OK):
+            print(f"bench: {name} is missing and left out", file=sys.stderr)
+            continue
+        out = checked(run([path, "--list"])).stdout.splitlines()
+        programs[name] = Program(path, {line.split()[0] for line in out})
+    if not programs:
+        give_up(f"no contestant is built in {directory}")
+    return programs
+
+
+def usable_rows(asked, quick):
+    known = list(dict.fromkeys(r.workload for r in ROWS))
+    for name in asked:
+        if not any(w == name or w.startswith(name + "-") for w in known):
+            give_up(f"no workload \"{name}\"; there are {' '.join(known)}")
+    missing = {m for m, tool in ((INSTRUCTIONS, "valgrind"),
+                                 (CALLS, "strace")) if not shutil.which(tool)}
+    for m in missing:
+        print(f"bench: no tool to count {m}: rows left out", file=sys.stderr)
+    return [r for r in ROWS if r.measure not in missing and
+            (r.quick is not None or not quick) and
+            (not asked or any(r.workload == a or
+                              r.workload.startswith(a + "-")
+                              for a in asked))]
+
+
+def main():
+    p = argparse.ArgumentParser(usage=__doc__.split("\n")[2].strip())
+    p.add_argument("directory")
+    p.add_argument("--quick", action="store_true")
+    p.add_argument("--with", dest="names", default=",".join(CONTESTANTS))
+    p.add_argument("workload", nargs="*")
+    p.error = give_up
+    a = p.parse_args()
+    names = a.names.split(",")
+    for n in names:
+        if n not in CONTESTANTS:
+            give_up(f"no contestant \"{n}\"; there are "
+                    f"{' '.join(CONTESTANTS)}")
+    rows = usable_rows(a.workload, a.quick)
+    programs = find_programs(a.directory, names)
+    records = []
+    for r in rows:
+        args = arguments(r, a.quick)
+        values, errors = run_row(r, args, programs,
+                                 QUICK_ROUNDS if a.quick else ROUNDS)
+        print_row(title(r, args), values, errors)
+        records.append((r, args, values))
+    print_summary([(title(r, args), v) for r, args, v in records],
+                  list(programs))
+    write_csv(os.path.join(a.directory, "results.csv"), records)
+    if shutil.which("gnuplot"):
+        for name, curve in curves_of(records).items():
+            draw(a.directory, name, curve)
+    else:
+        print("bench: no gnuplot, no curves", file=sys.stderr)
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except KeyboardInterrupt:
+        give_up("interrupted")
