@@ -42,11 +42,10 @@ fi
 
 pages=$(find "$top_srcdir/man3" -name '*.3' 2>/dev/null | sort)
 if [ -n "$pages" ]; then
-	# Aliases are one line, .so PAGE.
-	none "$(for page in $pages; do
-		grep -q '^\.so ' "$page" && continue
-		grep -q "^\\.TH.*ivykis $version\"" "$page" || echo "$page"
-	done)" 'manual pages'
+	# Those that name a version.
+	none "$(find "$top_srcdir/man3" -name '*.3' \
+		-exec grep -H '^\.\(TH\|Os\) .*ivykis' {} + |
+		grep -v "ivykis $version")" 'manual pages'
 else
 	skip 'manual pages' 'there are none'
 fi
