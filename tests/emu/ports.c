@@ -57,6 +57,7 @@ struct timer {
 	struct timer	*next;
 	struct port	*port;	/* NULL: it has been closed */
 	pid_t	owner;
+	int64_t	ahead;		/* of the monotonic clock is its own */
 	int64_t	due, period;	/* due 0: stopped */
 };
 
@@ -238,17 +239,41 @@ static int64_t run_timers(struct port *port)
 	return first;
 }
 
-/* Timers are not inherited by forked children. */
 static struct timer *find_timer(timer_t id)
 {
 	struct timer *t = timers;
 
 	while (t != NULL && (timer_t)t != id)
 		t = t->next;
-	return t != NULL && t->owner == getpid() ? t : NULL;
+	return t;
 }
 
-static int timer_new(const struct sigevent *se, timer_t *id)
+/* Timers are not inherited by forked children. */
+static int is_inherited(const struct timer *t)
+{
+	if (t->owner == getpid())
+		return 0;
+	emu_fault(EMU_FAULT_INHERITED);
+	return 1;
+}
+
+static int64_t ns_of(const struct timespec *ts)
+{
+	if (ts->tv_sec > INT32_MAX)
+		return INT32_MAX * INT64_C(1000000000);
+	return ts->tv_sec * INT64_C(1000000000) + ts->tv_nsec;
+}
+
+static int64_t ahead_of_monotonic(clockid_t clock)
+{
+	struct timespec ts;
+
+	if (clock == CLOCK_MONOTONIC || clock_gettime(clock, &ts) < 0)
+		return 0;
+	return ns_of(&ts) - emu_now();
+}
+
+static int timer_new(clockid_t clock, const struct sigevent *se, timer_t *id)
 {
 	const port_notify_t *notify = se->sigev_value.sival_ptr;
 	struct port *port;
@@ -268,17 +293,11 @@ static int timer_new(const struct sigevent *se, timer_t *id)
 	t->event.ev.portev_user = notify->portnfy_user;
 	t->port = port;
 	t->owner = getpid();
+	t->ahead = ahead_of_monotonic(clock);
 	t->next = timers;
 	timers = t;
 	*id = (timer_t)t;
 	return 0;
-}
-
-static int64_t ns_of(const struct timespec *ts)
-{
-	if (ts->tv_sec > INT32_MAX)
-		return INT32_MAX * INT64_C(1000000000);
-	return ts->tv_sec * INT64_C(1000000000) + ts->tv_nsec;
 }
 
 static int bad_time(const struct timespec *ts)
@@ -293,10 +312,14 @@ static int timer_set(struct timer *t, int flags, const struct itimerspec *its)
 
 	if (err != 0)
 		return err;
+	if (is_inherited(t))
+		return EINVAL;
 	if (bad_time(&its->it_value) || bad_time(&its->it_interval))
 		return EINVAL;
 	ns = ns_of(&its->it_value);
-	if (ns != 0 && !(flags & TIMER_ABSTIME))
+	if (ns != 0 && flags & TIMER_ABSTIME)
+		ns = ns > t->ahead ? ns - t->ahead : 1;
+	else if (ns != 0)
 		ns += emu_now();
 	t->due = ns;
 	t->period = ns_of(&its->it_interval);
@@ -305,16 +328,19 @@ static int timer_set(struct timer *t, int flags, const struct itimerspec *its)
 	return 0;
 }
 
-static void timer_free(struct timer *t)
+static int timer_free(struct timer *t)
 {
 	struct timer **p = &timers;
 
+	if (is_inherited(t))
+		return EINVAL;
 	if (t->port != NULL)
 		dequeue(t->port, &t->event);
 	while (*p != t)
 		p = &(*p)->next;
 	*p = t->next;
 	emu_free(t);
+	return 0;
 }
 
 /* ---- Waiting ------------------------------------------------------------------------ */
@@ -670,7 +696,7 @@ REPLACED int timer_create(clockid_t clock, struct sigevent *se, timer_t *id)
 		return real(clock, se, id);
 	}
 	emu_lock(&saved);
-	return leave(&saved, timer_new(se, id));
+	return leave(&saved, timer_new(clock, se, id));
 }
 
 REPLACED int timer_settime(timer_t id, int flags,
@@ -699,10 +725,8 @@ REPLACED int timer_delete(timer_t id)
 
 	emu_lock(&saved);
 	t = find_timer(id);
-	if (t != NULL) {
-		timer_free(t);
-		return leave(&saved, 0);
-	}
+	if (t != NULL)
+		return leave(&saved, timer_free(t));
 	emu_unlock(&saved);
 	real = emu_real("timer_delete");
 	return real(id);

@@ -607,11 +607,15 @@ TEST_ONCE(p14_closed_with_all_that_is_in_it)
 	close_pair(fds);
 }
 
+static timer_t inherited;
+
 static void in_child(void *unused)
 {
 	(void)unused;
 	CHECK_ERRNO(port_send(port, 0, NULL), EBADFD);
 	CHECK_INT(emu_faults(EMU_FAULT_INHERITED), ==, 1);
+	CHECK_ERRNO(timer_delete(inherited), EINVAL);
+	CHECK_INT(emu_faults(EMU_FAULT_INHERITED), ==, 2);
 	CHECK_SYS(close(port));
 	begin();
 	send_some(1);
@@ -626,7 +630,9 @@ TEST_ONCE(forked_child_leaves_the_parents_alone)
 	begin();
 	make_pipe(fds);
 	CHECK_SYS(associate(fds[0], POLLIN, 1));
+	inherited = make_timer(0);
 	reap_child(fork_child(in_child, NULL));
+	CHECK_SYS(timer_delete(inherited));
 	poke(fds[1]);
 	check_one(fds[0], POLLIN, 1);
 	close_pair(fds);

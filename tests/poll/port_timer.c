@@ -197,6 +197,12 @@ TEST_ONCE(ports_give_way_to_the_next)
 	iv_deinit();
 }
 
+FATAL_TEST_ONCE(selected_without_a_port, "\"port-timer\" is unusable (EMFILE)")
+{
+	emu_fail(EMU_PORT_CREATE, EMFILE, 1, 1);
+	begin();
+}
+
 /* ---- Forked children ---------------------------------------------------------------- */
 
 /* Theirs may have the number that ours has; closing the loop that they have
