@@ -5,6 +5,7 @@
 EXAMPLES = \
 	examples/echo_load \
 	examples/echo_server \
+	examples/echo_threads \
 	examples/hash_files \
 	examples/reload \
 	examples/run_jobs \
@@ -12,6 +13,7 @@ EXAMPLES = \
 
 examples_echo_load_LDADD = lib/libivykis.la
 examples_echo_server_LDADD = lib/libivykis.la
+examples_echo_threads_LDADD = lib/libivykis.la
 examples_hash_files_LDADD = lib/libivykis.la
 examples_reload_LDADD = lib/libivykis.la
 examples_run_jobs_LDADD = lib/libivykis.la

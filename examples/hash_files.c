@@ -9,9 +9,13 @@
  * stderr is a terminal, it shows there how far it is.  Exit status 1 if a
  * file could not be read.
  *
- * What to look at: hash_file() runs in a worker and touches nothing but its
- * own job; finished() runs in the loop, so it needs no lock.  Only so many
- * jobs exist at a time; each one finished takes up the next file.
+ * Of interest to a reader:
+ *
+ *   - work that touches nothing but its own item (hash_file), and completions
+ *     that run in the loop, so they need no lock (finished),
+ *   - only so many jobs at a time; each one finished takes up the next file
+ *     (next_job),
+ *   - a timer that shows how far it is (progress).
  */
 #include <errno.h>
 #include <fcntl.h>

@@ -187,6 +187,7 @@ static void signals_start(void)
 	size_t i;
 
 	for (i = 0; i < SIGNALS; i++) {
+		IV_SIGNAL_INIT(&signals[i]);
 		if (iv_signal_register(&signals[i]) == 0)
 			continue;
 		perror("reload: iv_signal_register");

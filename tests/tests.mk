@@ -185,6 +185,7 @@ tests_mod_work_t_LDFLAGS = $(SPY_WRAPS) -Wl,--wrap=pthread_create
 TESTS_SH = \
 	tests/integration/dropin.sh \
 	tests/integration/demo.sh \
+	tests/integration/examples.sh \
 	tests/integration/tcp_relay.sh \
 	tests/integration/watch_dir.sh \
 	tests/harness/selftest.sh \
