@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * consumer.c - a program that somebody might compile with the installed
- * library: a timer and a post from another thread end its loop.
+ * library, as C or as C++: a timer and a post from another thread end its
+ * loop.
  */
 #include <iv.h>
 #include <iv_event.h>
@@ -13,7 +14,7 @@ static struct iv_timer timer;
 
 static void *thread_main(void *arg)
 {
-	iv_event_post(arg);
+	iv_event_post((struct iv_event *)arg);
 	return NULL;
 }
 
@@ -26,7 +27,7 @@ static void got_event(void *cookie)
 
 static void got_timer(void *cookie)
 {
-	pthread_t *thread = cookie;
+	pthread_t *thread = (pthread_t *)cookie;
 
 	if (pthread_create(thread, NULL, thread_main, &event) != 0)
 		iv_fatal("consumer: no thread");

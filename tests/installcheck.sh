@@ -7,7 +7,7 @@ set -eu
 
 : "${CC?}" "${CFLAGS?}" "${LDFLAGS?}" "${PKG_CONFIG?}" "${EMULATOR?}"
 : "${DESTDIR?}" "${libdir?}" "${pkgconfigdir?}" "${srcdir?}"
-: "${enable_shared?}" "${enable_static?}" "${sanitizers?}" "${coverage?}"
+: "${CXX:=c++}" "${enable_shared?}" "${enable_static?}" "${sanitizers?}" "${coverage?}"
 
 fail() {
 	echo "installcheck: $*" >&2
@@ -27,10 +27,13 @@ pc() {
 		PKG_CONFIG_SYSROOT_DIR=$DESTDIR "$PKG_CONFIG" "$@" ivykis
 }
 
-# build PROGRAM [COMPILER FLAG...] -- PKG-CONFIG FLAG...
-build() {
-	out=$tmp/$1
-	shift
+cp "$srcdir/tests/consumer.c" "$tmp/consumer.c"
+cp "$srcdir/tests/consumer.c" "$tmp/consumer.cc"
+
+# by_hand PROGRAM COMPILER SOURCE FLAG... -- PKG-CONFIG FLAG...
+by_hand() {
+	out=$tmp/$1 compiler=$2 source=$tmp/$3
+	shift 3
 	flags=
 	while [ "$1" != -- ]; do
 		flags="$flags $1"
@@ -39,8 +42,8 @@ build() {
 	shift
 	libs=$(pc "$@")
 	# shellcheck disable=SC2086 # lists of words, all of them
-	$CC $CFLAGS $LDFLAGS $flags -pthread -o "$out" "$srcdir/tests/consumer.c" \
-		$libs || fail "cannot compile a program with: $flags $libs"
+	$compiler $CFLAGS $LDFLAGS $flags -pthread -o "$out" "$source" $libs ||
+		fail "cannot compile a program with: $compiler $flags $libs"
 }
 
 # run PROGRAM
@@ -59,19 +62,98 @@ fi
 pc --exists || fail "pkg-config does not find ivykis"
 pc --atleast-version=0.43.2 || fail "the version is too small"
 
-if [ "$enable_shared" = yes ]; then
-	build shared -- --cflags --libs
-	run shared
-fi
+# with_each FUNCTION: called with each kind of library that there is
+with_each() {
+	for kind in shared static; do
+		eval "[ \"\$enable_$kind\" = yes ]" || continue
+		if [ $kind = static ] && ! can_link_statically; then
+			echo "installcheck: skipped: $CC cannot link with -static"
+			continue
+		fi
+		"$1" "$kind"
+	done
+}
 
-if [ "$enable_static" = yes ]; then
+can_link_statically() {
 	echo 'int main(void) { return 0; }' >"$tmp/empty.c"
 	# shellcheck disable=SC2086
-	if $CC $CFLAGS $LDFLAGS -static -o "$tmp/empty" "$tmp/empty.c" \
-			2>/dev/null; then
-		build static -static -- --static --cflags --libs
-		run static
+	$CC $CFLAGS $LDFLAGS -static -o "$tmp/empty" "$tmp/empty.c" 2>/dev/null
+}
+
+have() {
+	command -v "${1%% *}" >/dev/null 2>&1
+}
+
+# with_pkg_config KIND
+with_pkg_config() {
+	flags=
+	[ "$1" = shared ] || flags=-static
+	# shellcheck disable=SC2086
+	by_hand "C-$1" "$CC" consumer.c $flags -- \
+		${flags:+--static} --cflags --libs
+	run "C-$1"
+	have "$CXX" || return 0
+	# shellcheck disable=SC2086
+	by_hand "C++-$1" "$CXX" consumer.cc $flags -- \
+		${flags:+--static} --cflags --libs
+	run "C++-$1"
+}
+
+# with_cmake KIND: one that asks for what upstream's last release had, too
+with_cmake() {
+	cat >"$tmp/CMakeLists.txt" <<-EOF
+	cmake_minimum_required(VERSION 3.10)
+	project(consumer C ${cplusplus:+CXX})
+	find_package(ivykis 0.43 REQUIRED CONFIG)
+	set(THREADS_PREFER_PTHREAD_FLAG ON)
+	find_package(Threads REQUIRED)
+	add_executable(c consumer.c)
+	target_link_libraries(c ivykis::$1 Threads::Threads)
+	${cplusplus:+add_executable(cpp consumer.cc)
+	target_link_libraries(cpp ivykis::$1 Threads::Threads)}
+	EOF
+	{ cmake -S "$tmp" -B "$tmp/cmake-$1" \
+		-Divykis_DIR="$DESTDIR$libdir/cmake/ivykis" &&
+	  cmake --build "$tmp/cmake-$1"; } >"$tmp/log" 2>&1 ||
+		fail "CMake, $1: $(cat "$tmp/log")"
+	run "cmake-$1/c"
+	[ -z "$cplusplus" ] || run "cmake-$1/cpp"
+}
+
+# with_meson KIND
+with_meson() {
+	static=true
+	[ "$1" = static ] || static=false
+	mkdir -p "$tmp/meson"
+	cp "$tmp/consumer.c" "$tmp/consumer.cc" "$tmp/meson"
+	cat >"$tmp/meson/meson.build" <<-EOF
+	project('consumer', 'c'${cplusplus:+, 'cpp'})
+	libs = [dependency('ivykis', version: '>= 0.43', static: $static),
+		dependency('threads')]
+	executable('c', 'consumer.c', dependencies: libs)
+	${cplusplus:+executable('cpp', 'consumer.cc', dependencies: libs)}
+	EOF
+	{ PKG_CONFIG_LIBDIR=$DESTDIR$pkgconfigdir PKG_CONFIG_PATH='' \
+	  PKG_CONFIG_SYSROOT_DIR=$DESTDIR \
+		meson setup "$tmp/meson-$1" "$tmp/meson" &&
+	  ninja -C "$tmp/meson-$1"; } >"$tmp/log" 2>&1 ||
+		fail "meson, $1: $(cat "$tmp/log")"
+	run "meson-$1/c"
+	[ -z "$cplusplus" ] || run "meson-$1/cpp"
+}
+
+cplusplus=
+! have "$CXX" || cplusplus=yes
+[ -n "$cplusplus" ] || echo "installcheck: skipped: C++: no $CXX"
+
+with_each with_pkg_config
+CXXFLAGS=$CFLAGS
+export CC CXX CFLAGS CXXFLAGS LDFLAGS PKG_CONFIG
+# They would need a toolchain file for a cross build.
+for tool in cmake meson; do
+	if [ -n "$EMULATOR" ] || ! have $tool; then
+		echo "installcheck: skipped: $tool: not here, or a cross build"
 	else
-		skip "static: $CC cannot link with -static"
+		with_each with_$tool
 	fi
-fi
+done

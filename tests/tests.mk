@@ -197,6 +197,7 @@ TESTS_SH = \
 	tests/meta/guarantees.sh \
 	tests/meta/headers.sh \
 	tests/meta/ifdefs.sh \
+	tests/meta/install.sh \
 	tests/meta/mirror.sh \
 	tests/meta/slices.sh \
 	tests/meta/spdx.sh \
