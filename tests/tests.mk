@@ -196,6 +196,7 @@ TESTS_SH = \
 	tests/meta/floors.sh \
 	tests/meta/guarantees.sh \
 	tests/meta/headers.sh \
+	tests/meta/html.sh \
 	tests/meta/ifdefs.sh \
 	tests/meta/install.sh \
 	tests/meta/mirror.sh \
