@@ -126,6 +126,50 @@ TEST_ONCE(set_when_a_limit_stays)
 	clean_up();
 }
 
+/* Stopped for something earlier: it would only wake the loop. */
+TEST_ONCE(stopped_for_an_earlier_limit)
+{
+	struct alarm a;
+
+	prepare();
+	alarm_start(&a, 200000, 1);
+	run_laps(WAITS);
+	iv_timer_unregister(&a.timer);
+	alarm_start(&a, 100000, 1);
+	lab_reset();
+	run_laps(WAITS - 1);
+	CHECK_INT(lab_count(LAB_TIMERFD_SETTIME), ==, 1);
+	run_laps(1);
+	CHECK_INT(lab_count(LAB_TIMERFD_SETTIME), ==, 2);
+	iv_timer_unregister(&a.timer);
+	clean_up();
+}
+
+static int count_inheritable(void)
+{
+	int fd, n = 0;
+
+	for (fd = 0; fd < 1024; fd++)
+		n += fcntl(fd, F_GETFD) == 0;
+	return n;
+}
+
+TEST_ONCE(closed_on_exec)
+{
+	struct alarm a;
+	int before;
+
+	prepare();
+	before = count_inheritable();
+	alarm_start(&a, 100000, 1);
+	lab_reset();
+	run_laps(WAITS);
+	CHECK_INT(lab_count(LAB_TIMERFD_CREATE), ==, 1);
+	CHECK_INT(count_inheritable(), ==, before);
+	iv_timer_unregister(&a.timer);
+	clean_up();
+}
+
 /* Nor is the clock read, once no timer can be due. */
 TEST_ONCE(no_clock_while_it_is_set)
 {
