@@ -64,7 +64,6 @@ static int add(struct pollset *ps, struct ivi_fd *f)
 	f->index = ps->used++;
 	ps->fd[f->index] = f;
 	ps->pfd[f->index].fd = ivi_fd_pub(f)->fd;
-	ps->pfd[f->index].revents = 0;
 	return 0;
 }
 

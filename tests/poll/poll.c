@@ -227,10 +227,22 @@ POLL_TEST(interrupted_wait_is_just_a_turn)
 	check_wait_error(wait, EINTR, 3);
 }
 
+static int64_t now_ms(void)
+{
+	struct timespec ts;
+
+	CHECK_SYS(clock_gettime(CLOCK_MONOTONIC, &ts));
+	return ts.tv_sec * INT64_C(1000) + ts.tv_nsec / 1000000;
+}
+
+/* ... and is not asked for in a busy loop. */
 POLL_TEST(lack_of_memory_passes)
 {
+	int64_t start = now_ms();
+
 	check_wait_error(wait, ENOMEM, 3);
 	check_wait_error(wait, EAGAIN, 1);
+	CHECK_INT(now_ms() - start, >=, 39);
 }
 
 static void fail_wait(const char *method, enum lab_call wait)
