@@ -7,6 +7,7 @@ EXTRA_DIST += \
 	docs/guide.md \
 	docs/html.sh \
 	docs/manual.css \
+	docs/packaging.md \
 	docs/porting.md
 
 # make html: in html/, beginning with html/index.html.

@@ -3,7 +3,8 @@
 # Packages of a configured tree: `make deb' leaves them in deb/, `make rpm' in
 # rpmbuild/.  NOCHECK=1 leaves out the test suite.
 
-EXTRA_DIST += rpm/rpmlint.toml
+EXTRA_DIST += rpm/rpmlint.toml tests/packages/deb.sh \
+	tests/packages/rpm.sh tests/packages/upgrade.py
 # For rpmbuild -ta.
 EXTRA_DIST += rpm/ivykis.spec
 
