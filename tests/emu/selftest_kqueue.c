@@ -361,6 +361,27 @@ EACH(not_to_be_added)
 	CHECK_SYS(close(kq));
 }
 
+/* K18: NetBSD looks again at what was disabled only. */
+EACH(enabled_without_having_been_disabled)
+{
+	int kq = kq_open(), fds[2];
+	uintptr_t fd;
+
+	make_pipe(fds);
+	fd = (uintptr_t)fds[0];
+	poke(fds[1]);
+	CHECK_INT(set(kq, fd, EVFILT_READ, EV_ADD | EV_CLEAR, 0, 0), ==, 0);
+	CHECK_INT(count(kq), ==, 1);
+	CHECK_INT(set(kq, fd, EVFILT_READ, EV_ADD | EV_ENABLE, 0, 0), ==, 0);
+	CHECK_INT(count(kq), ==, is("netbsd") ? 0 : 1);
+	CHECK_INT(set(kq, fd, EVFILT_READ, EV_DISABLE, 0, 0), ==, 0);
+	CHECK_INT(set(kq, fd, EVFILT_READ, EV_ENABLE, 0, 0), ==, 0);
+	CHECK_INT(count(kq), ==, 1);
+	CHECK_INT(set(kq, fd, EVFILT_READ, EV_DELETE, 0, 0), ==, 0);
+	CHECK_SYS(close(kq));
+	close_pair(fds);
+}
+
 /* K18, K19 */
 EACH(once_and_dispatched)
 {
