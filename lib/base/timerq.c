@@ -10,6 +10,10 @@
    the loop wakes up at the start of the slot instead and spreads it out. */
 #define SEARCH_LIMIT	32
 
+/* Slots with more timers than this are spread over the levels below rather
+   than sorted: that touches each timer less often. */
+#define SORT_LIMIT	8
+
 #define FIRST(bits)	__builtin_ctzll(bits)
 
 static int64_t deadline(const struct iv_list_head *lh)
@@ -89,14 +93,22 @@ void ivi_timerq_remove(struct ivi_timerq *q, struct iv_list_head *timer)
 		q->soonest_known = false;
 }
 
+/* The first time of slot D at LEVEL. */
+static int64_t slot_start(const struct ivi_timerq *q, int level, int d)
+{
+	int shift = (level + 1) * IVI_TIMERQ_BITS;
+	int64_t high = shift < 63 ? q->base >> shift << shift : 0;
+
+	return high | (int64_t)d << (level * IVI_TIMERQ_BITS);
+}
+
 /* The exact soonest of the first slot, or its start if it is crowded. */
 static int64_t first_slot_soonest(const struct ivi_timerq *q)
 {
 	int level = FIRST(q->levels);
-	int d = FIRST(q->used[level]);
+	int d = FIRST(q->used[level]), n = 0;
 	const struct iv_list_head *head = &q->slot[level][d], *lh;
-	int shift = (level + 1) * IVI_TIMERQ_BITS, n = 0;
-	int64_t min = INT64_MAX, high;
+	int64_t min = INT64_MAX;
 
 	iv_list_for_each (lh, head) {
 		int64_t at = deadline(lh);
@@ -106,10 +118,7 @@ static int64_t first_slot_soonest(const struct ivi_timerq *q)
 		if (++n == SEARCH_LIMIT)
 			break;
 	}
-	if (n < SEARCH_LIMIT)
-		return min;
-	high = shift < 63 ? q->base >> shift << shift : 0;
-	return high | (int64_t)d << (level * IVI_TIMERQ_BITS);
+	return n < SEARCH_LIMIT ? min : slot_start(q, level, d);
 }
 
 int64_t ivi_timerq_soonest(struct ivi_timerq *q)
@@ -202,52 +211,63 @@ static void take(struct iv_list_head *list, struct iv_list_head *due)
 	iv_list_splice_tail_init(list, due);
 }
 
-/* All slots of LEVEL whose bits are set in MASK are due. */
-static void take_slots(struct ivi_timerq *q, int level, uint64_t mask,
-		       struct iv_list_head *due)
+static bool few(const struct iv_list_head *head)
 {
-	uint64_t bits = q->used[level] & mask;
+	const struct iv_list_head *lh;
+	int n = 0;
 
-	for (; bits != 0; bits &= bits - 1) {
-		struct iv_list_head *head = &q->slot[level][FIRST(bits)];
-
-		take(head, due);
-		slot_emptied(q, head);
-	}
+	iv_list_for_each (lh, head)
+		if (++n > SORT_LIMIT)
+			return false;
+	return true;
 }
 
-/* Moves base to NOW, into a slot whose timers are partly due. */
-static void enter_slot(struct ivi_timerq *q, int level, int64_t now,
-		       struct iv_list_head *due)
+/* Moves base to START, where the first slot begins, and its timers to the
+   levels below; those of START itself are due. */
+static void spread(struct ivi_timerq *q, struct iv_list_head *head,
+		   int64_t start, struct iv_list_head *due)
 {
-	struct iv_list_head *head = &q->slot[level][digit(now, level)];
 	struct iv_list_head list, *lh, *lh2;
 
 	INIT_IV_LIST_HEAD(&list);
-	if (q->used[level] >> digit(now, level) & 1) {
-		iv_list_splice_tail_init(head, &list);
-		slot_emptied(q, head);
-	}
-	q->base = now;
+	iv_list_splice_tail_init(head, &list);
+	slot_emptied(q, head);
+	q->base = start;
 	iv_list_for_each_safe (lh, lh2, &list)
 		iv_list_add_tail(lh, place(q, deadline(lh)));
-	take(&q->past, due);
+	iv_list_splice_tail_init(&q->past, due);
+}
+
+/* Takes the first slot, or spreads it out.  False: nothing more is due. */
+static bool take_first(struct ivi_timerq *q, int64_t now,
+		       struct iv_list_head *due)
+{
+	int level = FIRST(q->levels);
+	int d = FIRST(q->used[level]);
+	struct iv_list_head *head = &q->slot[level][d];
+	int64_t start = slot_start(q, level, d);
+	int64_t last = (INT64_C(1) << (level * IVI_TIMERQ_BITS)) - 1;
+
+	if (start > now)
+		return false;
+	if (now - start >= last && (few(head) || in_order(head))) {
+		take(head, due);
+		slot_emptied(q, head);
+	} else {
+		spread(q, head, start, due);
+	}
+	return true;
 }
 
 void ivi_timerq_collect(struct ivi_timerq *q, int64_t now,
 			struct iv_list_head *due)
 {
-	int level, l;
-
 	if (now < ivi_timerq_soonest(q))
 		return;
 	q->soonest_known = false;
 	take(&q->past, due);
-	if (now <= q->base)
-		return;
-	level = level_of(now, q->base);
-	for (l = 0; l < level; l++)
-		take_slots(q, l, UINT64_MAX, due);
-	take_slots(q, level, (UINT64_C(1) << digit(now, level)) - 1, due);
-	enter_slot(q, level, now, due);
+	while (q->levels != 0 && take_first(q, now, due))
+		;
+	if (now > q->base)
+		q->base = now;
 }

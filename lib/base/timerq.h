@@ -10,8 +10,8 @@
  *  - inserting and removing is O(1), allocates nothing and cannot fail;
  *  - everything at one level comes before everything at the next, and the
  *    slots of a level are in order, so the first set bit leads to the soonest;
- *  - when base moves, only the slot it moves into is distributed anew, each
- *    timer at most once per level.  Equal deadlines always share a slot, so
+ *  - base moves from slot to slot, and only a slot it moves into is
+ *    distributed anew, each timer at most once per level.  Equal deadlines always share a slot, so
  *    they stay in order of insertion.
  *
  * Timers at or before base wait in `past', unsorted until collected.
