@@ -246,6 +246,11 @@ static void call_handlers(struct ivi_fds *fds, struct ivi_fd *f,
 	struct iv_fd *fd = ivi_fd_pub(f);
 
 	ivi_check_memory("iv_fd", fd, f->state, IVI_FD_REGISTERED);
+	if (ivi_likely(ready == IVI_IN)) {
+		if (fd->handler_in != NULL)
+			fd->handler_in(fd->cookie);
+		return;
+	}
 	fds->handled = f;
 	if ((ready & IVI_ERR) && fd->handler_err != NULL)
 		fd->handler_err(fd->cookie);
@@ -257,10 +262,11 @@ static void call_handlers(struct ivi_fds *fds, struct ivi_fd *f,
 
 void ivi_fds_dispatch(struct ivi_loop *loop)
 {
+	struct ivi_poller *p = loop->poller;
 	struct ivi_fd *f;
 	unsigned ready;
 
-	while ((f = ivi_poller_next_ready(loop->poller, &ready)) != NULL)
+	while ((f = ivi_poller_next_ready(p, &ready)) != NULL)
 		call_handlers(&loop->fds, f, ready);
 	loop->fds.handled = NULL;
 }

@@ -152,9 +152,11 @@ struct ivi_poller {
 static inline void ivi_ready(struct ivi_poller *p, struct ivi_fd *f,
 			     unsigned bands)
 {
-	if (f->ready == 0)
+	unsigned before = f->ready;
+
+	f->ready = (uint8_t)(before | bands);
+	if (before == 0)
 		iv_list_add_tail(&f->ready_node, &p->ready);
-	f->ready |= (uint8_t)bands;
 }
 
 /* f->armed has changed: ask for an apply() if it disagrees with f->wanted. */

@@ -141,15 +141,17 @@ static void mute(struct ep *ep, struct ivi_fd *f)
 		ivi_poller_reopen(&ep->p);
 }
 
-static unsigned bands_of(uint32_t events)
+static inline unsigned bands_of(uint32_t events)
 {
-	if (ivi_unlikely(events & (EPOLLERR | EPOLLHUP)))
+	if (ivi_likely(events == EPOLLIN))
+		return IVI_IN;
+	if (events & (EPOLLERR | EPOLLHUP))
 		return IVI_BANDS;
 	return (events & EPOLLIN ? IVI_IN : 0U) |
 	       (events & EPOLLOUT ? IVI_OUT : 0U);
 }
 
-static void decode(struct ep *ep, struct ivi_fd *f, uint32_t events)
+static inline void decode(struct ep *ep, struct ivi_fd *f, uint32_t events)
 {
 	if (ivi_unlikely(f->wanted == 0)) {
 		mute(ep, f);
