@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 """Runs the benchmarks: contestants in turn, medians, ratios, curves.
 
-    run.py DIRECTORY [--quick] [--with NAME,NAME...] [WORKLOAD...]
+    run.py DIRECTORY [--quick] [--rounds N] [--with NAME,...] [WORKLOAD...]
 
 DIRECTORY has bench-NAME for each contestant.  Results go to results.csv and
 curves (*.svg, *.png) to the same place.
@@ -175,7 +175,7 @@ def title(r, args):
 def run_row(r, args, programs, rounds):
     values, errors = {}, {}
     once = r.measure in (INSTRUCTIONS,) or r.unit == "bytes"
-    rounds = 1 if once else (rounds + 1) // 4 if r.measure == CALLS else rounds
+    rounds = 1 if once else min(rounds, 3) if r.measure == CALLS else rounds
     for i in range(rounds):
         for name, program in programs.items():
             if name in errors or r.workload not in program.workloads:
@@ -312,6 +312,7 @@ def main():
     p = argparse.ArgumentParser(usage=__doc__.split("\n")[2].strip())
     p.add_argument("directory")
     p.add_argument("--quick", action="store_true")
+    p.add_argument("--rounds", type=int)
     p.add_argument("--with", dest="names", default=",".join(CONTESTANTS))
     p.add_argument("workload", nargs="*")
     p.error = give_up
@@ -323,11 +324,11 @@ def main():
                     f"{' '.join(CONTESTANTS)}")
     rows = usable_rows(a.workload, a.quick)
     programs = find_programs(a.directory, names)
+    rounds = a.rounds or (QUICK_ROUNDS if a.quick else ROUNDS)
     records = []
     for r in rows:
         args = arguments(r, a.quick)
-        values, errors = run_row(r, args, programs,
-                                 QUICK_ROUNDS if a.quick else ROUNDS)
+        values, errors = run_row(r, args, programs, rounds)
         print_row(title(r, args), values, errors)
         records.append((r, args, values))
     print_summary([(title(r, args), v) for r, args, v in records],
