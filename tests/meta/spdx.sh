@@ -10,8 +10,9 @@ cd "$top_srcdir" || exit 1
 if [ -e .git ] && git ls-files >"$tmp/files" 2>/dev/null; then
 	:
 else
-	# A tarball: leave out what autotools generated.
-	find include lib man3 tests examples -type f |
+	# A tarball: leave out what autotools and a build in it generated.
+	find include lib man3 tests examples -name .libs -prune -o \
+		-type f -print |
 		grep -E '\.([ch3]|mk|sh|in|map)$' >"$tmp/files"
 fi
 
