@@ -316,7 +316,7 @@ def main():
     p.add_argument("--with", dest="names", default=",".join(CONTESTANTS))
     p.add_argument("workload", nargs="*")
     p.error = give_up
-    a = p.parse_args()
+    a = p.parse_intermixed_args()
     names = a.names.split(",")
     for n in names:
         if n not in CONTESTANTS:

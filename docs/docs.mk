@@ -8,6 +8,7 @@ EXTRA_DIST += \
 	docs/html.sh \
 	docs/manual.css \
 	docs/packaging.md \
+	docs/performance.md \
 	docs/porting.md
 
 # make html: in html/, beginning with html/index.html.
