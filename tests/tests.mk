@@ -213,7 +213,9 @@ TESTS_EXTRA = \
 	tests/integration/syslog-ng.py \
 	tests/meta/every.c \
 	tests/meta/exports.txt \
-	tests/meta/tap.sh
+	tests/meta/tap.sh \
+	tests/mutation/mutate.py \
+	tests/mutation/survivors.txt
 
 HARNESS_SOURCES = \
 	tests/harness/fence.c \
