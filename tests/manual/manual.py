@@ -4,6 +4,8 @@
 An example is a literal block after one of these comments:
 
     .\\" example: program       complete; it is run, and ends with status 0
+    .\\" example: server        the same, but it is given a port on which it
+                               sends back what it is sent
     .\\" example: fragment      compiles behind the headers of SYNOPSIS and
                                those of FRAGMENT_HEADERS
 """
@@ -13,9 +15,11 @@ import glob
 import os
 import re
 import shutil
+import socket
 import subprocess
 import sys
 import tempfile
+import time
 
 SRC = os.path.abspath(os.environ.get("top_srcdir", "."))
 BUILD = os.path.abspath(os.environ.get("top_builddir", "."))
@@ -137,12 +141,13 @@ def public_names(header):
     return {name for name in names if not name.endswith("_H")}
 
 
-def undocumented(pages, header):
-    """A header is checked if a page has its name."""
-    if header[:-2] not in pages:
-        return []
-    return [name for name in sorted(public_names(header))
-            if name not in pages]
+def undocumented(pages, names):
+    return [name for name in sorted(names) if name not in pages]
+
+
+def exported():
+    return set(re.findall(r"([a-zA-Z_]\w+);",
+                          re.sub("}.*", "", read("lib", "libivykis.map.in"))))
 
 
 def bad_alias(page, pages):
@@ -159,7 +164,9 @@ def check_names(pages):
                glob.glob(os.path.join(SRC, "include", "*.h"))]
     case("every public name has a page", "".join(
         "%s: %s\n" % (header, name) for header in sorted(headers)
-        for name in undocumented(pages, header)))
+        for name in undocumented(pages, public_names(header))))
+    case("every exported symbol has a page",
+         "\n".join(undocumented(pages, exported())))
     case("every name in NAME has a page", "".join(
         "%s: %s\n" % (page.name, name) for page in pages.values()
         for name in page.names() if name not in pages))
@@ -228,7 +235,7 @@ def compile_source(name, text, *options):
 
 def check_synopsis(page):
     documented = {name for _, name, _ in prototypes(page)}
-    shown = set(re.findall(r"^\.F[no] (\w+)", page.section("SYNOPSIS"),
+    shown = set(re.findall(r"^\.(?:F[no]|Dv) (\w+)", page.section("SYNOPSIS"),
                            flags=re.M))
     missing = set(page.names()) - documented - shown - {page.name}
     case("%s: SYNOPSIS is what the header says" % page.name,
@@ -244,11 +251,20 @@ def errors_in(text):
     return set(re.findall(r"\bE\w+", text)) & set(errno.errorcode.values())
 
 
+def comments_about(names, header):
+    """Comments are in front of what they are about."""
+    for m in re.finditer(r"/\*(.*?)\*/\n(.*?)(?=^/\*|\Z)",
+                         read("include", header), flags=re.M | re.S):
+        if names & set(re.findall(r"\w+", m.group(2))):
+            yield m.group(1)
+
+
 def check_errors(page):
     """What the comments of its headers name is in the page."""
     named = set()
     for header in page.headers():
-        named |= errors_in(read("include", header))
+        for comment in comments_about(set(page.names()), header):
+            named |= errors_in(comment)
     case("%s: errors of the header" % page.name,
          " ".join(sorted(named - errors_in(page.text))))
 
@@ -272,11 +288,53 @@ def run_program(name):
     return "status %d: %s" % (code, out) if code else ""
 
 
-def check_program(page, line, text):
+def unused_port():
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
+
+
+def connected(port):
+    for _ in range(SECONDS * 10):
+        try:
+            return socket.create_connection(("127.0.0.1", port), SECONDS)
+        except ConnectionRefusedError:
+            time.sleep(0.1)
+    raise TimeoutError("the server does not listen")
+
+
+def echo(client, text):
+    client.sendall(text)
+    answer = b""
+    while len(answer) < len(text):
+        data = client.recv(len(text))
+        if not data:
+            break
+        answer += data
+    return answer
+
+
+def talk_to(name):
+    port = unused_port()
+    with subprocess.Popen(EMULATOR + ["./" + name, str(port)]) as server:
+        try:
+            with connected(port) as one, connected(port) as two:
+                said = [echo(client, text) for client in (one, two, one)
+                        for text in (b"hello\n", b"x" * 10000)]
+            said.append(server.poll())
+        except OSError as e:
+            return str(e)
+        finally:
+            server.kill()
+    expected = [b"hello\n", b"x" * 10000] * 3 + [None]
+    return "" if said == expected else "it says %.200r" % said
+
+
+def check_program(page, line, text, check):
     name = "%s_%d" % (page.name, line)
     text = '#line %d "%s"\n%s' % (line, page.path, text)
     case("%s:%d: the program runs" % (page.path, line),
-         compile_source(name, text, "-c") or link(name) or run_program(name))
+         compile_source(name, text, "-c") or link(name) or check(name))
 
 
 def check_fragment(page, line, text):
@@ -295,18 +353,22 @@ def check_sections(page):
 
 
 def check_page(page):
-    blocks = re.findall(r"^\.Bd -literal", page.section("EXAMPLES"),
+    blocks = re.findall(r"^\.Bd -literal$", page.section("EXAMPLES"),
                         flags=re.M)
     programs = list(page.examples("program"))
+    servers = list(page.examples("server"))
     fragments = list(page.examples("fragment"))
+    marked = len(programs) + len(servers) + len(fragments)
     case("%s: every example says what it is" % page.name,
-         "" if len(blocks) == len(programs) + len(fragments) else
-         "%d of %d do" % (len(programs) + len(fragments), len(blocks)))
+         "" if len(blocks) == marked else
+         "%d of %d do" % (marked, len(blocks)))
     check_sections(page)
     check_synopsis(page)
     check_errors(page)
     for line, text in programs:
-        check_program(page, line, text)
+        check_program(page, line, text, run_program)
+    for line, text in servers:
+        check_program(page, line, text, talk_to)
     for line, text in fragments:
         check_fragment(page, line, text)
 
