@@ -40,10 +40,9 @@ END
 }
 
 alias_page() {
-	to=$1.html
-	head_of "$to" "<meta http-equiv=\"refresh\" content=\"0; url=$to\"/>
+	head_of "$1" "<meta http-equiv=\"refresh\" content=\"0; url=$1.html\"/>
   "
-	echo "<p>See <a href=\"$to\">$1</a>.</p>"
+	echo "<p>See <a href=\"$1.html\">$1</a>.</p>"
 	echo '</body></html>'
 }
 
