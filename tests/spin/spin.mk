@@ -1,0 +1,10 @@
+# SPDX-License-Identifier: MIT
+#
+# Models of protocols between threads, for ./dev spin.
+
+EXTRA_DIST += \
+	tests/spin/pool.pml \
+	tests/spin/run.sh \
+	tests/spin/signal.pml \
+	tests/spin/unregister.pml \
+	tests/spin/wakeup.pml
