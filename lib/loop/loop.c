@@ -5,6 +5,7 @@
 #include "loop/loop.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 /* The first iv_init() of the process has been through. */
 static bool prepared;
@@ -55,10 +56,23 @@ static void take_down(void *_loop)
 	fini(loop);
 }
 
+/* Zeroed but for the slots of timers, which are most of it. */
+static struct ivi_loop *allocate(void)
+{
+	size_t tls_size = ivi_tls_size();
+	struct ivi_loop *loop = malloc(sizeof(*loop) + tls_size);
+
+	if (loop == NULL)
+		return NULL;
+	memset(loop, 0, offsetof(struct ivi_loop, timers.q.slot));
+	memset(loop->users, 0, tls_size);
+	return loop;
+}
+
 /* NULL and errno if memory or descriptors are lacking. */
 static struct ivi_loop *make(void)
 {
-	struct ivi_loop *loop = calloc(1, sizeof(*loop) + ivi_tls_size());
+	struct ivi_loop *loop = allocate();
 
 	if (loop == NULL)
 		return NULL;

@@ -4,7 +4,7 @@
  *
  * A method makes the kernel watch descriptors and collects what is ready; it
  * never calls a handler.  It keeps its state in a struct that begins with a
- * struct ivi_poller, whose size it states; the core allocates it, zeroed.
+ * struct ivi_poller, whose size it states; the core allocates it.
  * Functions returning int give 0 or a negative errno value.
  */
 #ifndef IVI_LOOP_POLL_METHOD_H
@@ -70,8 +70,10 @@ struct ivi_poll_method {
 	/* IVI_CAP_* */
 	unsigned	caps;
 
-	/* Of the method's state, struct ivi_poller included. */
+	/* Of the method's state, struct ivi_poller included.  The first
+	   `zeroed' bytes are zeroed, all of them if that is 0. */
 	size_t	size;
+	size_t	zeroed;
 
 	/*
 	 * Creates the kernel object, close-on-exec.  An error means that the

@@ -54,10 +54,11 @@ present(const struct ivi_poll_method *const *m)
 
 static struct ivi_poller *try_method(const struct ivi_poll_method *m)
 {
-	struct ivi_poller *p = calloc(1, m->size);
+	struct ivi_poller *p = malloc(m->size);
 
 	if (p == NULL)
 		return NULL;
+	memset(p, 0, m->zeroed != 0 ? m->zeroed : m->size);
 	p->method = m;
 	p->generation = ivi_fork_generation();
 	p->armed_at = IVI_NEVER;

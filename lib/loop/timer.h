@@ -13,8 +13,8 @@
 struct ivi_loop;
 
 struct ivi_timers {
-	struct ivi_timerq	q;
 	struct iv_list_head	expired;	/* due, handler not yet run */
+	struct ivi_timerq	q;	/* last: its end is not zeroed */
 };
 
 struct IVI_ALIAS ivi_timer {

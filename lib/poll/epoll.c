@@ -289,6 +289,7 @@ const struct ivi_poll_method ivi_poll_epoll = {
 	.name = "epoll",
 	.caps = IVI_CAP_EDGE,
 	.size = sizeof(struct ep),
+	.zeroed = offsetof(struct ep, resume),
 	.open = ep_open,
 	.close = ep_close,
 	.apply = ep_apply,

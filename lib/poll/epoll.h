@@ -23,6 +23,7 @@ struct ep {
 	bool	skip_wait;	/* the look has shown that there is no need */
 	unsigned	doubt;		/* resumed ones to arm without a look */
 	unsigned	resumed;	/* how many in `resume' */
+	/* Not zeroed: */
 	struct ivi_fd	*resume[EP_LOOK];	/* from apply() to look() */
 	struct epoll_event	batch[EP_BATCH];
 };

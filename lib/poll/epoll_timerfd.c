@@ -23,21 +23,34 @@ static int timer_create_fd(void)
 	return fd < 0 ? -errno : fd;
 }
 
+/* Whether the kernel has them; lack of descriptors does not tell. */
+static int probe(void)
+{
+	static bool known;
+	int fd;
+
+	if (__atomic_load_n(&known, __ATOMIC_RELAXED))
+		return 0;
+	fd = timer_create_fd();
+	if (fd == -ENOSYS || fd == -EPERM || fd == -EINVAL)
+		return fd;
+	if (fd >= 0) {
+		__atomic_store_n(&known, true, __ATOMIC_RELAXED);
+		close(fd);
+	}
+	return 0;
+}
+
 static int et_open(struct ivi_poller *p)
 {
-	int fd, ret;
+	int ret = ep_open(p);
 
-	ret = ep_open(p);
 	if (ret < 0)
 		return ret;
-	fd = timer_create_fd();
-	if (fd == -ENOSYS || fd == -EPERM || fd == -EINVAL) {
+	ret = probe();
+	if (ret < 0)
 		ep_close(p);
-		return fd;
-	}
-	if (fd >= 0)
-		close(fd);
-	return 0;
+	return ret;
 }
 
 static int timer_make(struct ep *ep)
@@ -81,6 +94,7 @@ const struct ivi_poll_method ivi_poll_epoll_timerfd = {
 	.name = "epoll-timerfd",
 	.caps = IVI_CAP_EDGE,
 	.size = sizeof(struct ep),
+	.zeroed = offsetof(struct ep, resume),
 	.open = et_open,
 	.close = ep_close,
 	.apply = ep_apply,
