@@ -3,8 +3,8 @@
  * timerq.c - the wheel; see timerq.h for the invariants.
  */
 #include "base/timerq.h"
-#include "base/compiler.h"
-#include "base/timespec.h"
+
+#include <stdbool.h>
 
 /* Slots with more timers than this are not searched for the exact soonest:
    the loop wakes up at the start of the slot instead and spreads it out. */
@@ -14,124 +14,88 @@
    than sorted: that touches each timer less often. */
 #define SORT_LIMIT	8
 
-#define FIRST(bits)	__builtin_ctzll(bits)
-
-static int64_t deadline(const struct iv_list_head *lh)
-{
-	const struct iv_timer *t = (const struct iv_timer *)
-		((uintptr_t)lh - offsetof(struct iv_timer, pad));
-
-	return ivi_ts_to_ns(&t->expires);
-}
-
-/* The highest digit in which two different times differ. */
-static int level_of(int64_t a, int64_t b)
-{
-	return (63 - __builtin_clzll((uint64_t)(a ^ b))) / IVI_TIMERQ_BITS;
-}
-
-static int digit(int64_t at, int level)
-{
-	return (at >> (level * IVI_TIMERQ_BITS)) & (IVI_TIMERQ_SLOTS - 1);
-}
-
-void ivi_timerq_init(struct ivi_timerq *q)
+void ivi_timerq_init(struct ivi_timerq *q, int64_t now)
 {
 	INIT_IV_LIST_HEAD(&q->past);
+	q->base = now;
+	q->soonest = INT64_MIN;
 }
 
-/* The list on which a timer belongs. */
-static struct iv_list_head *place(struct ivi_timerq *q, int64_t at)
+/* The first slot that is not empty, or -1. */
+static int first_slot(struct ivi_timerq *q)
 {
-	struct iv_list_head *head;
-	int level, d;
+	for (; q->words != 0; q->words &= q->words - 1) {
+		int word = __builtin_ctz(q->words);
+		uint64_t *used = &q->used[word];
 
-	if (at <= q->base)
-		return &q->past;
-	level = level_of(at, q->base);
-	d = digit(at, level);
-	head = &q->slot[level][d];
-	if (!(q->used[level] >> d & 1)) {
-		INIT_IV_LIST_HEAD(head);
-		q->used[level] |= UINT64_C(1) << d;
-		q->levels |= UINT32_C(1) << level;
+		for (; *used != 0; *used &= *used - 1) {
+			int n = word * 64 + __builtin_ctzll(*used);
+
+			if (!iv_list_empty(&q->slot[n]))
+				return n;
+		}
 	}
-	return head;
+	return -1;
 }
 
-/* HEAD, which may be any list, has become empty. */
-static void slot_emptied(struct ivi_timerq *q, struct iv_list_head *head)
+static void slot_emptied(struct ivi_timerq *q, int n)
 {
-	size_t n = ((uintptr_t)head - (uintptr_t)q->slot) / sizeof(*head);
-	unsigned level = (unsigned)(n / IVI_TIMERQ_SLOTS);
-
-	if (n >= IVI_TIMERQ_LEVELS * IVI_TIMERQ_SLOTS)
-		return;
-	q->used[level] &= ~(UINT64_C(1) << n % IVI_TIMERQ_SLOTS);
-	if (q->used[level] == 0)
-		q->levels &= ~(UINT32_C(1) << level);
+	q->used[n / 64] &= ~(UINT64_C(1) << n % 64);
 }
 
-void ivi_timerq_insert(struct ivi_timerq *q, struct iv_list_head *timer)
+static int shift_of(int n)
 {
-	int64_t at = deadline(timer);
-
-	iv_list_add_tail(timer, place(q, at));
-	if (at < q->soonest)
-		q->soonest = at;
+	return n >> IVI_TIMERQ_BITS << 3;
 }
 
-void ivi_timerq_remove(struct ivi_timerq *q, struct iv_list_head *timer)
+/* The first time of slot N. */
+static int64_t slot_start(const struct ivi_timerq *q, int n)
 {
-	struct iv_list_head *next = timer->next, *prev = timer->prev;
+	int shift = shift_of(n);
+	uint64_t span = UINT64_C(1) << shift, digit = (uint8_t)n;
 
-	prev->next = next;
-	next->prev = prev;
-	if (next == prev)
-		slot_emptied(q, next);
-	if (deadline(timer) <= q->soonest || q->levels == 0)
-		q->soonest_known = false;
+	return (int64_t)(((uint64_t)q->base & -span << IVI_TIMERQ_BITS) |
+			 digit << shift);
 }
 
-/* The first time of slot D at LEVEL. */
-static int64_t slot_start(const struct ivi_timerq *q, int level, int d)
+/* The exact soonest of slot N, or its start if it is crowded. */
+static void search(struct ivi_timerq *q, int n)
 {
-	int shift = (level + 1) * IVI_TIMERQ_BITS;
-	int64_t high = shift < 63 ? q->base >> shift << shift : 0;
+	const struct iv_list_head *head = &q->slot[n], *lh;
+	int count = 0;
 
-	return high | (int64_t)d << (level * IVI_TIMERQ_BITS);
-}
-
-/* The exact soonest of the first slot, or its start if it is crowded. */
-static int64_t first_slot_soonest(const struct ivi_timerq *q)
-{
-	int level = FIRST(q->levels);
-	int d = FIRST(q->used[level]), n = 0;
-	const struct iv_list_head *head = &q->slot[level][d], *lh;
-	int64_t min = INT64_MAX;
-
+	q->soonest = INT64_MAX;
+	q->first = head->next;
 	iv_list_for_each (lh, head) {
-		int64_t at = deadline(lh);
+		int64_t at = ivi_timerq_deadline(lh);
 
-		if (at < min)
-			min = at;
-		if (++n == SEARCH_LIMIT)
-			break;
+		if (++count == SEARCH_LIMIT) {
+			q->soonest = slot_start(q, n);
+			q->first = head;
+			return;
+		}
+		if (at < q->soonest) {
+			q->soonest = at;
+			q->first = lh;
+		}
 	}
-	return n < SEARCH_LIMIT ? min : slot_start(q, level, d);
 }
 
-int64_t ivi_timerq_soonest(struct ivi_timerq *q)
+int64_t ivi_timerq_find_soonest(struct ivi_timerq *q)
 {
-	if (q->soonest_known)
-		return q->soonest;
-	if (!iv_list_empty(&q->past))
+	/* Neither an empty list nor a timer. */
+	static const struct iv_list_head none = { NULL, NULL };
+	int n;
+
+	if (!iv_list_empty(&q->past)) {
 		q->soonest = q->base;
-	else if (q->levels != 0)
-		q->soonest = first_slot_soonest(q);
-	else
+		q->first = &q->past;
+	} else if ((n = first_slot(q)) >= 0) {
+		search(q, n);
+	} else {
 		q->soonest = INT64_MAX;
-	q->soonest_known = true;
+		q->first = &none;
+	}
 	return q->soonest;
 }
 
@@ -143,7 +107,7 @@ static bool in_order(const struct iv_list_head *head)
 	int64_t last = INT64_MIN;
 
 	iv_list_for_each (lh, head) {
-		int64_t at = deadline(lh);
+		int64_t at = ivi_timerq_deadline(lh);
 
 		if (at < last)
 			return false;
@@ -160,7 +124,7 @@ static struct iv_list_head *merge(struct iv_list_head *a,
 
 	while (a != NULL && b != NULL) {
 		struct iv_list_head **from =
-			deadline(a) <= deadline(b) ? &a : &b;
+			ivi_timerq_deadline(a) <= ivi_timerq_deadline(b) ? &a : &b;
 
 		*tail = *from;
 		tail = &(*from)->next;
@@ -222,19 +186,20 @@ static bool few(const struct iv_list_head *head)
 	return true;
 }
 
-/* Moves base to START, where the first slot begins, and its timers to the
-   levels below; those of START itself are due. */
-static void spread(struct ivi_timerq *q, struct iv_list_head *head,
-		   int64_t start, struct iv_list_head *due)
+/* Moves base to START, where slot N begins, and its timers to the levels
+   below; those of START itself are due. */
+static void spread(struct ivi_timerq *q, int n, int64_t start,
+		   struct iv_list_head *due)
 {
-	struct iv_list_head list, *lh, *lh2;
+	struct iv_list_head *lh, *next, *head = &q->slot[n];
 
-	INIT_IV_LIST_HEAD(&list);
-	iv_list_splice_tail_init(head, &list);
-	slot_emptied(q, head);
+	slot_emptied(q, n);
 	q->base = start;
-	iv_list_for_each_safe (lh, lh2, &list)
-		iv_list_add_tail(lh, place(q, deadline(lh)));
+	for (lh = head->next; lh != head; lh = next) {
+		next = lh->next;
+		iv_list_add_tail(lh, ivi_timerq_place(q,
+						ivi_timerq_deadline(lh)));
+	}
 	iv_list_splice_tail_init(&q->past, due);
 }
 
@@ -242,19 +207,22 @@ static void spread(struct ivi_timerq *q, struct iv_list_head *head,
 static bool take_first(struct ivi_timerq *q, int64_t now,
 		       struct iv_list_head *due)
 {
-	int level = FIRST(q->levels);
-	int d = FIRST(q->used[level]);
-	struct iv_list_head *head = &q->slot[level][d];
-	int64_t start = slot_start(q, level, d);
-	int64_t last = (INT64_C(1) << (level * IVI_TIMERQ_BITS)) - 1;
+	int n = first_slot(q);
+	struct iv_list_head *head;
+	int64_t start, last;
 
+	if (n < 0)
+		return false;
+	head = &q->slot[n];
+	start = slot_start(q, n);
 	if (start > now)
 		return false;
-	if (now - start >= last && (few(head) || in_order(head))) {
+	last = start + ((INT64_C(1) << shift_of(n)) - 1);
+	if (now >= last && (few(head) || in_order(head))) {
 		take(head, due);
-		slot_emptied(q, head);
+		slot_emptied(q, n);
 	} else {
-		spread(q, head, start, due);
+		spread(q, n, start, due);
 	}
 	return true;
 }
@@ -264,9 +232,9 @@ void ivi_timerq_collect(struct ivi_timerq *q, int64_t now,
 {
 	if (now < ivi_timerq_soonest(q))
 		return;
-	q->soonest_known = false;
+	q->soonest = INT64_MIN;
 	take(&q->past, due);
-	while (q->levels != 0 && take_first(q, now, due))
+	while (take_first(q, now, due))
 		;
 	if (now > q->base)
 		q->base = now;

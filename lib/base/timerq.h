@@ -3,16 +3,16 @@
  * timerq.h - an exact queue of timers.
  *
  * Knows deadlines, not loops.  It is a wheel of lists with a resolution of
- * one nanosecond: each level divides time by 64, and a timer lives at the
- * level of the highest 6-bit digit in which its deadline differs from `base',
- * in the slot that this digit names (a radix heap).  From this follow:
+ * one nanosecond: each level divides time by 256, and a timer lives at the
+ * level of the highest byte in which its deadline differs from `base', in
+ * the slot that this byte names (a radix heap).  From this follow:
  *
  *  - inserting and removing is O(1), allocates nothing and cannot fail;
  *  - everything at one level comes before everything at the next, and the
  *    slots of a level are in order, so the first set bit leads to the soonest;
  *  - base moves from slot to slot, and only a slot it moves into is
- *    distributed anew, each timer at most once per level.  Equal deadlines always share a slot, so
- *    they stay in order of insertion.
+ *    distributed anew, each timer at most once per level.  Equal deadlines
+ *    always share a slot, so they stay in order of insertion.
  *
  * Timers at or before base wait in `past', unsorted until collected.
  * An element is the iv_list_head at the start of a struct iv_timer's pad;
@@ -21,40 +21,104 @@
 #ifndef IVI_BASE_TIMERQ_H
 #define IVI_BASE_TIMERQ_H
 
-#include <stdbool.h>
 #include <stdint.h>
 #include <iv.h>
 #include <iv_list.h>
+#include "base/compiler.h"
+#include "base/timespec.h"
 
-#define IVI_TIMERQ_BITS		6
-#define IVI_TIMERQ_SLOTS	(1 << IVI_TIMERQ_BITS)
-#define IVI_TIMERQ_LEVELS	11	/* 11 * 6 bits hold 63 */
+#define IVI_TIMERQ_BITS		8
+#define IVI_TIMERQ_SLOTS	(8 << IVI_TIMERQ_BITS)	/* of all levels */
+#define IVI_TIMERQ_WORDS	(IVI_TIMERQ_SLOTS / 64)
 
 struct ivi_timerq {
-	int64_t	base;		/* >= 0, no later than the last collect */
-	int64_t	soonest;	/* valid if soonest_known */
-	bool	soonest_known;
-	uint32_t	levels;		/* a bit per level in use */
-	uint64_t	used[IVI_TIMERQ_LEVELS];	/* a bit per slot in use */
+	int64_t	base;		/* >= 0, no later than now */
+	int64_t	soonest;	/* INT64_MIN: not known */
+	const struct iv_list_head	*first;	/* with that deadline, or a
+						   slot that begins there */
+	uint32_t	words;		/* a bit per word of used */
 	struct iv_list_head	past;
-	/* initialised when its bit is set, garbage otherwise */
-	struct iv_list_head	slot[IVI_TIMERQ_LEVELS][IVI_TIMERQ_SLOTS];
+	/* A bit per slot; a slot with a bit may have become empty, one without
+	   is garbage. */
+	uint64_t	used[IVI_TIMERQ_WORDS];
+	struct iv_list_head	slot[IVI_TIMERQ_SLOTS];
 };
 
-/* Q must be zeroed memory. */
-void ivi_timerq_init(struct ivi_timerq *q);
+/* Q must be zeroed memory, but for the slots. */
+void ivi_timerq_init(struct ivi_timerq *q, int64_t now);
 
-void ivi_timerq_insert(struct ivi_timerq *q, struct iv_list_head *timer);
+/* A new start at NOW if there is nothing to spread out: saves doing so when
+   base is long past. */
+static inline void ivi_timerq_restart(struct ivi_timerq *q, int64_t now)
+{
+	if (now > q->base)
+		q->base = now;
+}
+
+static inline int64_t ivi_timerq_deadline(const struct iv_list_head *timer)
+{
+	const struct iv_timer *t = (const struct iv_timer *)
+		((uintptr_t)timer - offsetof(struct iv_timer, pad));
+
+	return ivi_ts_to_ns(&t->expires);
+}
+
+/* The list on which a timer belongs. */
+static inline struct iv_list_head *ivi_timerq_place(struct ivi_timerq *q,
+						    int64_t at)
+{
+	struct iv_list_head *head;
+	unsigned shift, n;
+
+	if (at <= q->base)
+		return &q->past;
+	shift = (63 - (unsigned)__builtin_clzll((uint64_t)(at ^ q->base))) &
+		~(IVI_TIMERQ_BITS - 1U);
+	n = (shift << (IVI_TIMERQ_BITS - 3)) | (uint8_t)(at >> shift);
+	head = &q->slot[n];
+	if (ivi_unlikely(!(q->used[n / 64] >> n % 64 & 1))) {
+		INIT_IV_LIST_HEAD(head);
+		q->used[n / 64] |= UINT64_C(1) << n % 64;
+		q->words |= UINT32_C(1) << n / 64;
+	}
+	return head;
+}
+
+static inline void ivi_timerq_insert(struct ivi_timerq *q,
+				     struct iv_list_head *timer)
+{
+	int64_t at = ivi_timerq_deadline(timer);
+
+	iv_list_add_tail(timer, ivi_timerq_place(q, at));
+	if (at < q->soonest) {
+		q->soonest = at;
+		q->first = timer;
+	}
+}
 
 /* TIMER may be queued, or on the list that collect() gave. */
-void ivi_timerq_remove(struct ivi_timerq *q, struct iv_list_head *timer);
+static inline void ivi_timerq_remove(struct ivi_timerq *q,
+				     struct iv_list_head *timer)
+{
+	timer->prev->next = timer->next;
+	timer->next->prev = timer->prev;
+	if (timer == q->first)
+		q->soonest = INT64_MIN;
+}
+
+int64_t ivi_timerq_find_soonest(struct ivi_timerq *q);
 
 /*
  * When the queue wants to be collected next: the first deadline exactly, or
  * somewhat before it where many timers crowd together far ahead; INT64_MAX
  * if there are none.  Computed once after a change that matters.
  */
-int64_t ivi_timerq_soonest(struct ivi_timerq *q);
+static inline int64_t ivi_timerq_soonest(struct ivi_timerq *q)
+{
+	if (q->soonest != INT64_MIN && !iv_list_empty(q->first))
+		return q->soonest;
+	return ivi_timerq_find_soonest(q);
+}
 
 /* Moves all that is due at NOW to the end of DUE, in order. */
 void ivi_timerq_collect(struct ivi_timerq *q, int64_t now,

@@ -11,7 +11,10 @@
 
 void ivi_timers_init(struct ivi_loop *loop)
 {
-	ivi_timerq_init(&loop->timers.q);
+	struct timespec now;
+
+	ivi_clock(&now);
+	ivi_timerq_init(&loop->timers.q, ivi_ts_to_ns(&now));
 	INIT_IV_LIST_HEAD(&loop->timers.expired);
 }
 
@@ -76,6 +79,9 @@ IVI_PUBLIC void iv_timer_register(struct iv_timer *timer)
 	ivi_check_handler(fn, "iv_timer", timer, timer->handler);
 	t->owner = loop;
 	t->state = TIMER_REGISTERED;
+	if (ivi_unlikely(loop->timers.q.words == 0) && loop->now.valid)
+		ivi_timerq_restart(&loop->timers.q,
+				   ivi_ts_to_ns(&loop->now.value));
 	ivi_timerq_insert(&loop->timers.q, &t->node);
 	ivi_hold(loop);
 }

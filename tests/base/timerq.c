@@ -62,7 +62,7 @@ static void need_far_times(void)
 static void begin(void)
 {
 	memset(&q, 0, sizeof(q));
-	ivi_timerq_init(&q);
+	ivi_timerq_init(&q, 0);
 }
 
 /* ---- The model ------------------------------------------------------------ */
@@ -361,7 +361,7 @@ TEST_ONCE(removing_gives_the_next_soonest)
 	CHECK_INT(ivi_timerq_soonest(&q), ==, 5000);
 	ivi_timerq_remove(&q, node(&few[2]));
 	CHECK_INT(ivi_timerq_soonest(&q), ==, INT64_MAX);
-	CHECK_INT(q.levels, ==, 0);
+	CHECK_INT(q.words, ==, 0);
 }
 
 /* ---- Many ------------------------------------------------------------------ */
