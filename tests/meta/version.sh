@@ -32,6 +32,20 @@ else
 	skip 'ivykis.pc' 'not configured'
 fi
 
+# agrees FILE SED-SCRIPT: a file that configure makes
+agrees() {
+	if [ -f "$top_builddir/$1" ]; then
+		equal "$(first "$top_builddir/$1" "$2")" "$version" "$1"
+	elif [ -f "$top_srcdir/$1" ]; then
+		equal "$(first "$top_srcdir/$1" "$2")" "$version" "$1"
+	else
+		skip "$1" 'not configured'
+	fi
+}
+agrees rpm/ivykis.spec 's/^Version: *//p'
+agrees cmake/ivykis-config-version.cmake \
+	's/^set(PACKAGE_VERSION "*\([0-9.]*\)"*)$/\1/p'
+
 if [ -f "$top_srcdir/debian/changelog" ]; then
 	equal "$(first "$top_srcdir/debian/changelog" \
 		's/^[a-z0-9.+-]* (\([^)]*\)-[^-)]*).*/\1/p')" \
