@@ -3,7 +3,9 @@
 # Packages of a configured tree: `make deb' leaves them in deb/, `make rpm' in
 # rpmbuild/.  NOCHECK=1 leaves out the test suite.
 
-EXTRA_DIST += rpm/rpmlint.toml tests/packages/deb.sh \
+EXTRA_DIST += rpm/rpmlint.toml tests/packages/autopkgtest.sh \
+	tests/packages/cross.sh tests/packages/deb.sh \
+	tests/packages/piuparts.sh tests/packages/root.sh \
 	tests/packages/rpm.sh tests/packages/upgrade.py
 # For rpmbuild -ta.
 EXTRA_DIST += rpm/ivykis.spec

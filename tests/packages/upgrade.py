@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: MIT
 """upgrade.py ROOT - a running syslog-ng is upgraded to our library.
 
-ROOT is a Debian with syslog-ng-core on its own libivykis0, and our packages
-in ROOT/packages.  Messages are accepted before, while and after the package
+ROOT is a Debian with syslog-ng-core on its own libivykis0, /proc mounted, and
+our packages in ROOT/packages.  Messages are accepted before, while and after the package
 is replaced and syslog-ng restarted: by TCP into a reliable disk-buffer, whose
 destination is down until the end, and from a file that grows all the time.
 Every one has to arrive, and ours has to be the library.  Needs root.
@@ -80,7 +80,7 @@ def start(tcp):
 
 def library(proc):
     """The real name of what it has mapped."""
-    with open(f"/proc/{proc.pid}/maps") as f:
+    with open(inside(f"proc/{proc.pid}/maps")) as f:
         return {os.path.basename(line.split()[5]) for line in f
                 if "libivykis" in line}
 
