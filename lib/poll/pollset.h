@@ -17,6 +17,8 @@ struct pollset {
 	int	size;
 };
 
+extern const struct ivi_poll_method ivi_poll_poll;
+
 int ps_open(struct ivi_poller *p);
 void ps_close(struct ivi_poller *p);
 int ps_apply(struct ivi_poller *p, struct ivi_fd *f);

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * ppoll.c - ppoll(2): poll with limits in nanoseconds.
+ *
+ * Should it be forbidden later (seccomp(2)), a loop goes on with poll.
  */
 #include "config.h"
 #include "loop/poll_method.h"
@@ -10,12 +12,22 @@
 #include "poll/pollset.h"
 #include "sys/sys.h"
 
+static bool is_absent(int err)
+{
+	return err == ENOSYS || err == EPERM || err == EINVAL;
+}
+
+/* Once it has worked, what changes later is for the wait to find out. */
 static int pp_open(struct ivi_poller *p)
 {
 	const struct timespec zero = { 0, 0 };
+	static bool known;
 
-	if (ppoll(NULL, 0, &zero, NULL) < 0 && errno != EINTR)
-		return -errno;
+	if (!__atomic_load_n(&known, __ATOMIC_RELAXED)) {
+		if (ppoll(NULL, 0, &zero, NULL) < 0 && is_absent(errno))
+			return -errno;
+		__atomic_store_n(&known, true, __ATOMIC_RELAXED);
+	}
 	return ps_open(p);
 }
 
@@ -29,6 +41,10 @@ static unsigned pp_wait(struct ivi_poller *p, int64_t until)
 		ts = ivi_ns_to_ts(ivi_ns_left(until, ivi_clock_ns()));
 	n = ppoll(ps->pfd, (nfds_t)ps->used,
 		  until == IVI_NEVER ? NULL : &ts, NULL);
+	if (n < 0 && is_absent(errno)) {
+		p->method = &ivi_poll_poll;
+		return p->method->wait(p, until);
+	}
 	if (n < 0)
 		ps_failed("ppoll");
 	ps_decode(ps, n);

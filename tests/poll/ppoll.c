@@ -69,6 +69,35 @@ TEST_ONCE(ppoll_denied_with_einval)
 {
 	check_denied(EINVAL);
 }
+
+static void *another_loop(void *unused)
+{
+	(void)unused;
+	iv_init();
+	loop_works();
+	iv_deinit();
+	return NULL;
+}
+
+/* A loop that exists goes on with poll, and another one can be made. */
+TEST_ONCE(ppoll_denied_later)
+{
+	static const int errs[] = { ENOSYS, EPERM, EINVAL };
+	pthread_t thread;
+	int i;
+
+	choose("ppoll");
+	iv_init();
+	loop_works();
+	for (i = 0; i < 3; i++) {
+		deny_syscall(SYS_ppoll, errs[i]);
+		loop_works();
+		CHECK_INT(pthread_create(&thread, NULL, another_loop, NULL),
+			  ==, 0);
+		CHECK_INT(pthread_join(thread, NULL), ==, 0);
+	}
+	iv_deinit();
+}
 #endif
 
 #if defined(SYS_epoll_create1)
