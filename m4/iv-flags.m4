@@ -125,7 +125,7 @@ AS_IF([test "x$enable_sanitizers" != xno],
 	IV_CFLAGS([AM_CFLAGS],
 		[-fno-omit-frame-pointer -fno-sanitize-recover=all])])
 AS_IF([test "x$enable_coverage" = xyes],
-	[IV_REQUIRE_FLAGS([coverage], [--coverage])
+	[IV_REQUIRE_FLAGS([coverage], [--coverage -DTEST_COVERAGE])
 	AM_CFLAGS="$AM_CFLAGS -O0 -g"
 	IV_CFLAGS([AM_CFLAGS], [-fprofile-update=atomic])])
 

@@ -206,9 +206,12 @@ TESTS_SH = \
 
 # What scripts read.
 TESTS_EXTRA = \
+	tests/coverage/uncovered.py \
+	tests/coverage/uncovered.txt \
 	tests/docs/docs.py \
 	tests/docs/guarantees.py \
 	tests/docs/mistakes.c \
+	tests/environments/environments.py \
 	tests/integration/dropin.c \
 	tests/integration/syslog-ng.py \
 	tests/meta/every.c \

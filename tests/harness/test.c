@@ -195,9 +195,17 @@ static void mute_fatal(const char *msg)
 }
 
 #ifdef TEST_COVERAGE
+void __gcov_dump(void);
+
+static pid_t case_pid;
+
 /* abort(3) would lose the counters: leave by exit(3) and tell the runner. */
 static void leave_on_abort(int sig)
 {
+	if (getpid() != case_pid) {
+		__gcov_dump();
+		return;
+	}
 	__atomic_store_n(&report->state, ABORTED, __ATOMIC_SEQ_CST);
 	exit(128 + sig);
 }
@@ -234,6 +242,7 @@ static void run_case(const struct test_case *c, const char *method)
 		/* Keeps expected deaths out of the machine's syslog. */
 		iv_set_fatal_msg_handler(mute_fatal);
 #ifdef TEST_COVERAGE
+		case_pid = getpid();
 		signal(SIGABRT, leave_on_abort);
 #endif
 	}

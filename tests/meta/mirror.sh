@@ -36,8 +36,8 @@ none "$(for file in $(find tests -name '*.c' | sort); do
 	tests/emu/*|tests/harness/*|tests/consumer.c|tests/meta/every.c)
 		continue ;;
 	esac
-	grep -q "[[:space:]]${file%.c}\.[ct]\>" tests/tests.mk \
-		tests/emu/emu.mk || echo "$file is not in tests/tests.mk"
+	grep -q "[[:space:]]${file%.c}\.[ct]\>" tests/*.mk tests/*/*.mk ||
+		echo "$file is in no makefile"
 done)" 'every test is built'
 
 finish

@@ -1,0 +1,54 @@
+# SPDX-License-Identifier: MIT
+#
+# What ./dev torture needs, built on demand: a program that uses everything,
+# the injector, and both for the emulated kernels, where these and the library
+# are two shared objects, so that only calls of the second fail.
+
+EXTRA_DIST += tests/torture/torture.py
+
+TORTURE = \
+	tests/torture/inject.la \
+	tests/torture/program
+
+EXTRA_LTLIBRARIES = tests/torture/inject.la
+EXTRA_PROGRAMS += tests/torture/program
+
+tests_torture_inject_la_SOURCES = tests/torture/inject.c
+tests_torture_inject_la_CPPFLAGS = -I$(srcdir)/tests/emu/include
+tests_torture_inject_la_LDFLAGS = -module -avoid-version -shared \
+	-rpath /nowhere
+tests_torture_inject_la_LIBADD = -ldl
+tests_torture_program_SOURCES = tests/torture/program.c
+tests_torture_program_LDADD = lib/libivykis.la
+
+tests_torture_libkernels_la_SHORTNAME = kernels
+tests_torture_libivykis_emulated_la_SHORTNAME = torture
+
+if EMULATED_KERNELS
+TORTURE += tests/torture/emulated
+EXTRA_LTLIBRARIES += \
+	tests/torture/libivykis-emulated.la \
+	tests/torture/libkernels.la
+EXTRA_PROGRAMS += tests/torture/emulated
+
+tests_torture_libkernels_la_SOURCES = $(EMU_SOURCES)
+tests_torture_libkernels_la_CPPFLAGS = $(tests_emu_libemulated_la_CPPFLAGS)
+tests_torture_libkernels_la_LDFLAGS = -avoid-version -shared -rpath /nowhere
+
+tests_torture_libivykis_emulated_la_SOURCES = $(LIB_SOURCES) \
+	$(POLL_METHODS:=.c)
+tests_torture_libivykis_emulated_la_CPPFLAGS = \
+	$(tests_emu_libemulated_la_CPPFLAGS)
+tests_torture_libivykis_emulated_la_LDFLAGS = -avoid-version -shared \
+	-rpath /nowhere
+tests_torture_libivykis_emulated_la_LIBADD = tests/torture/libkernels.la
+$(tests_torture_libivykis_emulated_la_OBJECTS): lib/poll/registry.inc
+
+tests_torture_emulated_SOURCES = tests/torture/program.c
+tests_torture_emulated_LDADD = tests/torture/libivykis-emulated.la \
+	tests/torture/libkernels.la
+endif
+
+torture: $(TORTURE)
+.PHONY: torture
+CLEANFILES += $(TORTURE)
