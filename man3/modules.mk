@@ -18,6 +18,8 @@ MANUAL_MODULES = \
 MANUAL_MODULES += \
 	man3/INIT_IV_AVL_TREE.3 \
 	man3/IV_AVL_TREE_INIT.3 \
+	man3/iv_avl_node.3 \
+	man3/iv_avl_tree.3 \
 	man3/iv_avl_tree_delete.3 \
 	man3/iv_avl_tree_empty.3 \
 	man3/iv_avl_tree_for_each.3 \
@@ -44,6 +46,7 @@ MANUAL_MODULES += \
 	man3/IV_INOTIFY_WATCH_INIT.3 \
 	man3/iv_inotify_register.3 \
 	man3/iv_inotify_unregister.3 \
+	man3/iv_inotify_watch.3 \
 	man3/iv_inotify_watch_register.3 \
 	man3/iv_inotify_watch_unregister.3
 
@@ -61,6 +64,7 @@ MANUAL_MODULES += \
 	man3/iv_list_entry.3 \
 	man3/iv_list_for_each.3 \
 	man3/iv_list_for_each_safe.3 \
+	man3/iv_list_head.3 \
 	man3/iv_list_splice.3 \
 	man3/iv_list_splice_init.3 \
 	man3/iv_list_splice_tail.3 \
@@ -69,6 +73,7 @@ MANUAL_MODULES += \
 # iv_popen
 MANUAL_MODULES += \
 	man3/IV_POPEN_REQUEST_INIT.3 \
+	man3/iv_popen_request.3 \
 	man3/iv_popen_request_close.3 \
 	man3/iv_popen_request_submit.3
 
@@ -89,12 +94,14 @@ MANUAL_MODULES += \
 
 # iv_tls
 MANUAL_MODULES += \
+	man3/iv_tls_user.3 \
 	man3/iv_tls_user_ptr.3 \
 	man3/iv_tls_user_register.3
 
 # iv_wait
 MANUAL_MODULES += \
 	man3/IV_WAIT_INTEREST_INIT.3 \
+	man3/iv_wait_interest.3 \
 	man3/iv_wait_interest_kill.3 \
 	man3/iv_wait_interest_register.3 \
 	man3/iv_wait_interest_register_spawn.3 \
@@ -104,6 +111,8 @@ MANUAL_MODULES += \
 MANUAL_MODULES += \
 	man3/IV_WORK_ITEM_INIT.3 \
 	man3/IV_WORK_POOL_INIT.3 \
+	man3/iv_work_item.3 \
+	man3/iv_work_pool.3 \
 	man3/iv_work_pool_create.3 \
 	man3/iv_work_pool_put.3 \
 	man3/iv_work_pool_submit_continuation.3 \
