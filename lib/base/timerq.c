@@ -14,10 +14,17 @@
    than sorted: that touches each timer less often. */
 #define SORT_LIMIT	8
 
+/* Lists that are read at once, how far, and the first level where that may
+   pay: a turn that is so late has many timers. */
+#define FETCH_LISTS	8
+#define FETCH_LENGTH	256
+#define FETCH_FROM	(2 << IVI_TIMERQ_BITS)
+
 void ivi_timerq_init(struct ivi_timerq *q, int64_t now)
 {
 	INIT_IV_LIST_HEAD(&q->past);
-	q->base = now;
+	INIT_IV_LIST_HEAD(&q->due);
+	q->base = q->limit = now;
 	q->soonest = INT64_MIN;
 }
 
@@ -87,8 +94,8 @@ int64_t ivi_timerq_find_soonest(struct ivi_timerq *q)
 	static const struct iv_list_head none = { NULL, NULL };
 	int n;
 
-	if (!iv_list_empty(&q->past)) {
-		q->soonest = q->base;
+	if (!iv_list_empty(&q->past) || !iv_list_empty(&q->due)) {
+		q->soonest = q->limit;
 		q->first = &q->past;
 	} else if ((n = first_slot(q)) >= 0) {
 		search(q, n);
@@ -99,7 +106,7 @@ int64_t ivi_timerq_find_soonest(struct ivi_timerq *q)
 	return q->soonest;
 }
 
-/* ---- Collecting --------------------------------------------------------- */
+/* ---- What is due -------------------------------------------------------- */
 
 static bool in_order(const struct iv_list_head *head)
 {
@@ -123,8 +130,9 @@ static struct iv_list_head *merge(struct iv_list_head *a,
 	struct iv_list_head *first, **tail = &first;
 
 	while (a != NULL && b != NULL) {
-		struct iv_list_head **from =
-			ivi_timerq_deadline(a) <= ivi_timerq_deadline(b) ? &a : &b;
+		bool a_first = ivi_timerq_deadline(a) <=
+			       ivi_timerq_deadline(b);
+		struct iv_list_head **from = a_first ? &a : &b;
 
 		*tail = *from;
 		tail = &(*from)->next;
@@ -168,13 +176,6 @@ static void sort(struct iv_list_head *head)
 	}
 }
 
-/* The whole of LIST is due. */
-static void take(struct iv_list_head *list, struct iv_list_head *due)
-{
-	sort(list);
-	iv_list_splice_tail_init(list, due);
-}
-
 static bool few(const struct iv_list_head *head)
 {
 	const struct iv_list_head *lh;
@@ -186,26 +187,65 @@ static bool few(const struct iv_list_head *head)
 	return true;
 }
 
+/*
+ * Reads the timers of slot N and of the next few that are due, which are all
+ * over memory.  One list would be one cache miss after the other; those of
+ * several lists overlap.
+ */
+static void fetch(struct ivi_timerq *q, int n, int64_t start)
+{
+	const struct iv_list_head *head[FETCH_LISTS], *lh[FETCH_LISTS];
+	int shift = shift_of(n), i, lists = 0, steps = FETCH_LENGTH;
+	uint64_t bits = q->used[n / 64] >> n % 64;
+	int64_t more = (q->limit - start) >> shift;
+	bool going;
+
+	for (; bits != 0 && lists < FETCH_LISTS; bits &= bits - 1) {
+		i = __builtin_ctzll(bits);
+		if (i > more)
+			break;
+		q->fetched = start + ((int64_t)i << shift);
+		head[lists] = &q->slot[n + i];
+		lh[lists] = head[lists]->next;
+		lists++;
+	}
+	do {
+		going = false;
+		for (i = 0; i < lists; i++) {
+			if (lh[i] == head[i])
+				continue;
+			__builtin_prefetch(lh[i] + 1);
+			lh[i] = lh[i]->next;
+			going = true;
+		}
+	} while (going && --steps > 0);
+}
+
 /* Moves base to START, where slot N begins, and its timers to the levels
-   below; those of START itself are due. */
-static void spread(struct ivi_timerq *q, int n, int64_t start,
-		   struct iv_list_head *due)
+   below; those of START itself are due.  The list is read from its end as
+   well, so that half of it is there when the other half has been moved. */
+static void spread(struct ivi_timerq *q, int n, int64_t start)
 {
 	struct iv_list_head *lh, *next, *head = &q->slot[n];
+	const struct iv_list_head *back = head->prev;
 
 	slot_emptied(q, n);
 	q->base = start;
 	for (lh = head->next; lh != head; lh = next) {
+		int64_t at = ivi_timerq_deadline(lh);
+
 		next = lh->next;
-		iv_list_add_tail(lh, ivi_timerq_place(q,
-						ivi_timerq_deadline(lh)));
+		if (back == lh || back == next)
+			back = head;
+		if (back != head)
+			back = back->prev;
+		iv_list_add_tail(lh, at == start ? &q->due :
+				 ivi_timerq_slot(q, at));
 	}
-	iv_list_splice_tail_init(&q->past, due);
 }
 
 /* Takes the first slot, or spreads it out.  False: nothing more is due. */
-static bool take_first(struct ivi_timerq *q, int64_t now,
-		       struct iv_list_head *due)
+static bool take_first(struct ivi_timerq *q)
 {
 	int n = first_slot(q);
 	struct iv_list_head *head;
@@ -215,27 +255,44 @@ static bool take_first(struct ivi_timerq *q, int64_t now,
 		return false;
 	head = &q->slot[n];
 	start = slot_start(q, n);
-	if (start > now)
+	if (start > q->limit)
 		return false;
 	last = start + ((INT64_C(1) << shift_of(n)) - 1);
-	if (now >= last && (few(head) || in_order(head))) {
-		take(head, due);
+	if (n >= FETCH_FROM && q->limit > last && start > q->fetched)
+		fetch(q, n, start);
+	if (q->limit >= last && (few(head) || in_order(head))) {
+		sort(head);
+		iv_list_splice_tail(head, &q->due);
 		slot_emptied(q, n);
 	} else {
-		spread(q, n, start, due);
+		spread(q, n, start);
 	}
 	return true;
 }
 
-void ivi_timerq_collect(struct ivi_timerq *q, int64_t now,
-			struct iv_list_head *due)
+void ivi_timerq_begin(struct ivi_timerq *q, int64_t now)
 {
-	if (now < ivi_timerq_soonest(q))
-		return;
-	q->soonest = INT64_MIN;
-	take(&q->past, due);
-	while (take_first(q, now, due))
+	/* Inside a handler: what was due before comes before `past'. */
+	while (q->base < q->limit && take_first(q))
 		;
-	if (now > q->base)
-		q->base = now;
+	sort(&q->past);
+	iv_list_splice_tail_init(&q->past, &q->due);
+	q->soonest = INT64_MIN;
+	if (now > q->limit)
+		q->limit = now;
+}
+
+struct iv_list_head *ivi_timerq_next(struct ivi_timerq *q)
+{
+	struct iv_list_head *timer;
+
+	while (iv_list_empty(&q->due)) {
+		if (!take_first(q)) {
+			q->base = q->limit;
+			return NULL;
+		}
+	}
+	timer = q->due.next;
+	iv_list_del(timer);
+	return timer;
 }

@@ -14,7 +14,7 @@
  *    distributed anew, each timer at most once per level.  Equal deadlines
  *    always share a slot, so they stay in order of insertion.
  *
- * Timers at or before base wait in `past', unsorted until collected.
+ * Timers at or before `limit' wait in `past', unsorted, until it moves on.
  * An element is the iv_list_head at the start of a struct iv_timer's pad;
  * the timer's `expires' must not change while it is queued.
  */
@@ -32,12 +32,15 @@
 #define IVI_TIMERQ_WORDS	(IVI_TIMERQ_SLOTS / 64)
 
 struct ivi_timerq {
-	int64_t	base;		/* >= 0, no later than now */
+	int64_t	base;		/* >= 0, no later than limit */
+	int64_t	limit;		/* of begin(): what is due */
+	int64_t	fetched;	/* slots that begin so far have been read */
 	int64_t	soonest;	/* INT64_MIN: not known */
 	const struct iv_list_head	*first;	/* with that deadline, or a
 						   slot that begins there */
 	uint32_t	words;		/* a bit per word of used */
 	struct iv_list_head	past;
+	struct iv_list_head	due;	/* for next(), in order */
 	/* A bit per slot; a slot with a bit may have become empty, one without
 	   is garbage. */
 	uint64_t	used[IVI_TIMERQ_WORDS];
@@ -47,12 +50,11 @@ struct ivi_timerq {
 /* Q must be zeroed memory, but for the slots. */
 void ivi_timerq_init(struct ivi_timerq *q, int64_t now);
 
-/* A new start at NOW if there is nothing to spread out: saves doing so when
-   base is long past. */
+/* If no slot is in use: base becomes NOW, which saves spreading out later. */
 static inline void ivi_timerq_restart(struct ivi_timerq *q, int64_t now)
 {
-	if (now > q->base)
-		q->base = now;
+	if (now > q->limit)
+		q->base = q->limit = now;
 }
 
 static inline int64_t ivi_timerq_deadline(const struct iv_list_head *timer)
@@ -63,15 +65,13 @@ static inline int64_t ivi_timerq_deadline(const struct iv_list_head *timer)
 	return ivi_ts_to_ns(&t->expires);
 }
 
-/* The list on which a timer belongs. */
-static inline struct iv_list_head *ivi_timerq_place(struct ivi_timerq *q,
-						    int64_t at)
+/* For AT after base. */
+static inline struct iv_list_head *ivi_timerq_slot(struct ivi_timerq *q,
+						   int64_t at)
 {
 	struct iv_list_head *head;
 	unsigned shift, n;
 
-	if (at <= q->base)
-		return &q->past;
 	shift = (63 - (unsigned)__builtin_clzll((uint64_t)(at ^ q->base))) &
 		~(IVI_TIMERQ_BITS - 1U);
 	n = (shift << (IVI_TIMERQ_BITS - 3)) | (uint8_t)(at >> shift);
@@ -89,14 +89,14 @@ static inline void ivi_timerq_insert(struct ivi_timerq *q,
 {
 	int64_t at = ivi_timerq_deadline(timer);
 
-	iv_list_add_tail(timer, ivi_timerq_place(q, at));
+	iv_list_add_tail(timer, ivi_unlikely(at <= q->limit) ? &q->past :
+			 ivi_timerq_slot(q, at));
 	if (at < q->soonest) {
 		q->soonest = at;
 		q->first = timer;
 	}
 }
 
-/* TIMER may be queued, or on the list that collect() gave. */
 static inline void ivi_timerq_remove(struct ivi_timerq *q,
 				     struct iv_list_head *timer)
 {
@@ -120,8 +120,13 @@ static inline int64_t ivi_timerq_soonest(struct ivi_timerq *q)
 	return ivi_timerq_find_soonest(q);
 }
 
-/* Moves all that is due at NOW to the end of DUE, in order. */
-void ivi_timerq_collect(struct ivi_timerq *q, int64_t now,
-			struct iv_list_head *due);
+/*
+ * From now on next() takes off and gives what is due at NOW, in order, and
+ * NULL when there is no more.  What is inserted from now on and due at NOW
+ * waits for the next begin(); calling that before next() has given NULL adds
+ * to what it gives.
+ */
+void ivi_timerq_begin(struct ivi_timerq *q, int64_t now);
+struct iv_list_head *ivi_timerq_next(struct ivi_timerq *q);
 
 #endif

@@ -2,8 +2,8 @@
 /*
  * timer.c - timers.
  *
- * All that is due is taken off the queue before the first handler runs, so
- * a timer registered meanwhile, even in the past, waits for the next turn.
+ * What is due is settled before the first handler runs: a timer registered
+ * meanwhile, even in the past, waits for the next turn.
  */
 #include "loop/loop.h"
 
@@ -15,7 +15,6 @@ void ivi_timers_init(struct ivi_loop *loop)
 
 	ivi_clock(&now);
 	ivi_timerq_init(&loop->timers.q, ivi_ts_to_ns(&now));
-	INIT_IV_LIST_HEAD(&loop->timers.expired);
 }
 
 int64_t ivi_timers_soonest(struct ivi_loop *loop)
@@ -25,21 +24,24 @@ int64_t ivi_timers_soonest(struct ivi_loop *loop)
 
 void ivi_timers_run(struct ivi_loop *loop)
 {
-	struct iv_list_head *expired = &loop->timers.expired;
+	struct ivi_timerq *q = &loop->timers.q;
+	struct iv_list_head *lh;
+	int64_t soonest = ivi_timerq_soonest(q), now;
 
-	if (ivi_timers_soonest(loop) != IVI_NEVER)
-		ivi_timerq_collect(&loop->timers.q,
-				   ivi_ts_to_ns(ivi_now_get(&loop->now)),
-				   expired);
-	while (!iv_list_empty(expired)) {
-		struct ivi_timer *t = iv_container_of(expired->next,
-						      struct ivi_timer, node);
+	if (soonest == IVI_NEVER)
+		return;
+	now = ivi_ts_to_ns(ivi_now_get(&loop->now));
+	if (soonest > now)
+		return;
+	ivi_timerq_begin(q, now);
+	while ((lh = ivi_timerq_next(q)) != NULL) {
+		struct ivi_timer *t = iv_container_of(lh, struct ivi_timer,
+						      node);
 		struct iv_timer *timer = ivi_timer_pub(t);
 
 		ivi_check_memory("iv_timer", timer, t->state,
 				 TIMER_REGISTERED);
 		t->state = 0;
-		iv_list_del(&t->node);
 		ivi_release(loop);
 		timer->handler(timer->cookie);
 	}
@@ -47,10 +49,10 @@ void ivi_timers_run(struct ivi_loop *loop)
 
 void ivi_timers_leftovers(struct ivi_loop *loop)
 {
-	struct iv_list_head *lh, *expired = &loop->timers.expired;
+	struct iv_list_head *lh;
 
-	ivi_timerq_collect(&loop->timers.q, INT64_MAX, expired);
-	iv_list_for_each (lh, expired) {
+	ivi_timerq_begin(&loop->timers.q, INT64_MAX);
+	while ((lh = ivi_timerq_next(&loop->timers.q)) != NULL) {
 		const struct iv_timer *timer = ivi_timer_pub(
 			iv_container_of(lh, struct ivi_timer, node));
 

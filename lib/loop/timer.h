@@ -13,7 +13,6 @@
 struct ivi_loop;
 
 struct ivi_timers {
-	struct iv_list_head	expired;	/* due, handler not yet run */
 	struct ivi_timerq	q;	/* last: its end is not zeroed */
 };
 
@@ -27,7 +26,7 @@ IVI_OVERLAY(iv_timer, pad, ivi_timer)
 
 void ivi_timers_init(struct ivi_loop *loop);
 
-/* Collects what is due, then runs it. */
+/* Runs what is due. */
 void ivi_timers_run(struct ivi_loop *loop);
 
 /* Debug builds: notes what is registered still, and forgets it. */

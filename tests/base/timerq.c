@@ -75,27 +75,31 @@ static struct entry {
 	enum { IDLE, QUEUED, DUE } state;
 } entries[TIMERS];
 
-/* The queued ones, sorted; equal ones in order of insertion. */
-static struct entry *model[TIMERS];
-static int num;
+/* Sorted by deadline; equal ones in order of insertion. */
+struct model {
+	struct entry	*e[TIMERS];
+	int	num;
+};
 
-static void model_insert(struct entry *e)
+static struct model queued, due;
+
+static void model_insert(struct model *m, struct entry *e)
 {
-	int i = num++;
+	int i = m->num++;
 
-	for (; i > 0 && model[i - 1]->at > e->at; i--)
-		model[i] = model[i - 1];
-	model[i] = e;
+	for (; i > 0 && m->e[i - 1]->at > e->at; i--)
+		m->e[i] = m->e[i - 1];
+	m->e[i] = e;
 }
 
-static void model_remove(struct entry *e)
+static void model_remove(struct model *m, const struct entry *e)
 {
 	int i = 0;
 
-	while (model[i] != e)
+	while (m->e[i] != e)
 		i++;
-	for (num--; i < num; i++)
-		model[i] = model[i + 1];
+	for (m->num--; i < m->num; i++)
+		m->e[i] = m->e[i + 1];
 }
 
 static int64_t now;
@@ -144,7 +148,7 @@ static void add_one(void)
 		return;
 	e->at = insert(&e->t, some_deadline());
 	e->state = QUEUED;
-	model_insert(e);
+	model_insert(&queued, e);
 }
 
 static void remove_one(void)
@@ -154,8 +158,7 @@ static void remove_one(void)
 	if (e->state == IDLE)
 		return;
 	ivi_timerq_remove(&q, node(&e->t));
-	if (e->state == QUEUED)
-		model_remove(e);
+	model_remove(e->state == QUEUED ? &queued : &due, e);
 	e->state = IDLE;
 }
 
@@ -164,47 +167,26 @@ static void check_soonest(void)
 	int64_t soonest = ivi_timerq_soonest(&q);
 
 	CHECK_INT(ivi_timerq_soonest(&q), ==, soonest);
-	if (num == 0)
+	if (due.num > 0)
+		CHECK_INT(soonest, <=, now);
+	else if (queued.num == 0)
 		CHECK_INT(soonest, ==, INT64_MAX);
-	else if (model[0]->at > now)
-		CHECK_INT(soonest, <=, model[0]->at);
+	else if (queued.e[0]->at > now)
+		CHECK_INT(soonest, <=, queued.e[0]->at);
 	else
 		CHECK_INT(soonest, <=, now);
 }
 
-static void check_due(const struct iv_list_head *due)
+/* Both sides settle what is due now. */
+static void begin_now(void)
 {
-	const struct iv_list_head *lh;
+	ivi_timerq_begin(&q, now);
+	while (queued.num > 0 && queued.e[0]->at <= now) {
+		struct entry *e = queued.e[0];
 
-	iv_list_for_each (lh, due) {
-		CHECK_INT(num, >, 0);
-		CHECK_PTR(timer(lh), ==, &model[0]->t);
-		CHECK_INT(model[0]->at, <=, now);
-		model[0]->state = DUE;
-		model_remove(model[0]);
-	}
-	CHECK(num == 0 || model[0]->at > now);
-}
-
-/* Then runs "handlers", some of which insert and remove. */
-static void collect(void)
-{
-	struct iv_list_head due;
-
-	INIT_IV_LIST_HEAD(&due);
-	ivi_timerq_collect(&q, now, &due);
-	check_due(&due);
-	while (!iv_list_empty(&due)) {
-		struct entry *e = iv_container_of(timer(due.next),
-						  struct entry, t);
-
-		iv_list_del(due.next);
-		CHECK_INT(e->state, ==, DUE);
-		e->state = IDLE;
-		if (below(4) == 0)
-			remove_one();
-		if (below(4) == 0)
-			add_one();
+		model_remove(&queued, e);
+		e->state = DUE;
+		due.e[due.num++] = e;
 	}
 }
 
@@ -221,15 +203,42 @@ static void pass_time(void)
 		to = plus(now, (int64_t)(any() >> (10 + below(53))));
 		break;
 	case 2:
-		if (num > 0)
-			to = model[below((uint64_t)num)]->at;
+		if (queued.num > 0)
+			to = queued.e[below((uint64_t)queued.num)]->at;
 		break;
 	default:
-		if (num > 0)
-			to = plus(model[0]->at, -1);
+		if (queued.num > 0)
+			to = plus(queued.e[0]->at, -1);
 	}
 	if (to > now && to < INT64_MAX)
 		now = to;
+}
+
+/* "Handlers" insert, remove, ask, and begin anew. */
+static void collect(void)
+{
+	struct iv_list_head *lh;
+
+	begin_now();
+	while ((lh = ivi_timerq_next(&q)) != NULL) {
+		struct entry *e = due.e[0];
+
+		CHECK_INT(due.num, >, 0);
+		CHECK_PTR(timer(lh), ==, &e->t);
+		model_remove(&due, e);
+		e->state = IDLE;
+		if (below(4) == 0)
+			remove_one();
+		if (below(4) == 0)
+			add_one();
+		if (below(16) == 0)
+			check_soonest();
+		if (below(32) == 0) {
+			pass_time();
+			begin_now();
+		}
+	}
+	CHECK_INT(due.num, ==, 0);
 }
 
 static void run_model(uint64_t start, int steps)
@@ -239,7 +248,7 @@ static void run_model(uint64_t start, int steps)
 	seed = start * UINT64_C(0x9e3779b97f4a7c15) + 1;
 	begin();
 	memset(entries, 0, sizeof(entries));
-	num = 0;
+	queued.num = due.num = 0;
 	now = (int64_t)(any() >> (1 + below(63)));
 	for (i = 0; i < steps; i++) {
 		uint64_t what = below(10);
@@ -273,12 +282,10 @@ static struct iv_timer few[8];
 
 static int64_t due_count(int64_t at)
 {
-	struct iv_list_head due, *lh;
 	int n = 0;
 
-	INIT_IV_LIST_HEAD(&due);
-	ivi_timerq_collect(&q, at, &due);
-	iv_list_for_each (lh, &due)
+	ivi_timerq_begin(&q, at);
+	while (ivi_timerq_next(&q) != NULL)
 		n++;
 	return n;
 }
@@ -332,20 +339,18 @@ TEST_ONCE(never_is_never_due_before_the_end_of_time)
 
 TEST_ONCE(negative_deadlines_are_due_in_order)
 {
-	struct iv_list_head due;
-
 	begin();
-	INIT_IV_LIST_HEAD(&due);
 	insert(&few[0], -5);
 	insert(&few[1], INT64_MIN);
 	insert(&few[2], 0);
 	insert(&few[3], -6);
 	CHECK_INT(ivi_timerq_soonest(&q), <=, 0);
-	ivi_timerq_collect(&q, 0, &due);
-	CHECK_PTR(timer(due.next), ==, &few[1]);
-	CHECK_PTR(timer(due.next->next), ==, &few[3]);
-	CHECK_PTR(timer(due.next->next->next), ==, &few[0]);
-	CHECK_PTR(timer(due.prev), ==, &few[2]);
+	ivi_timerq_begin(&q, 0);
+	CHECK_PTR(timer(ivi_timerq_next(&q)), ==, &few[1]);
+	CHECK_PTR(timer(ivi_timerq_next(&q)), ==, &few[3]);
+	CHECK_PTR(timer(ivi_timerq_next(&q)), ==, &few[0]);
+	CHECK_PTR(timer(ivi_timerq_next(&q)), ==, &few[2]);
+	CHECK_PTR(ivi_timerq_next(&q), ==, NULL);
 }
 
 /* The removed one may be the only one in its slot, or not. */
@@ -389,11 +394,10 @@ static void shuffle(unsigned n)
 /* Takes out all that is due at AT; they must be the next ones. */
 static unsigned take_next(int64_t at, unsigned next)
 {
-	struct iv_list_head due, *lh;
+	struct iv_list_head *lh;
 
-	INIT_IV_LIST_HEAD(&due);
-	ivi_timerq_collect(&q, at, &due);
-	iv_list_for_each (lh, &due) {
+	ivi_timerq_begin(&q, at);
+	while ((lh = ivi_timerq_next(&q)) != NULL) {
 		CHECK_PTR(timer(lh), ==, &many[next]);
 		next++;
 	}
