@@ -27,12 +27,13 @@ static inline int64_t ivi_ts_to_ns(const struct timespec *ts)
 	return ns;
 }
 
-/* For ns >= 0.  Stays within a 32-bit time_t. */
+/* For ns >= 0.  Stays within a 32-bit time_t, where that is all there is. */
 static inline struct timespec ivi_ns_to_ts(int64_t ns)
 {
+	const int64_t most = sizeof(time_t) > 4 ? INT64_MAX : INT32_MAX;
 	int64_t sec = ns / IVI_SEC;
 	struct timespec ts = {
-		.tv_sec = (time_t)(sec < INT32_MAX ? sec : INT32_MAX),
+		.tv_sec = (time_t)(sec < most ? sec : most),
 		.tv_nsec = (long)(ns % IVI_SEC),
 	};
 

@@ -110,6 +110,15 @@ NEEDS = {
          'counts attempts, of which one fails'),
         (r'^event_raw/(its_descriptors|no_descriptor_left)',
          'knows how many descriptors an eventfd takes')),
+    'epoll_create1': (
+        (r'"(epoll|epoll-timerfd)" is unusable', 'wants this method by name'),
+        (r': epoll_create1\(', 'uses an epoll set of its own'),
+        (r'^(epoll|epoll_refused|epoll_timerfd|epoll_look|poller|ppoll)/',
+         'is about the choice between methods')),
+    'ppoll': (
+        (r'"ppoll" is unusable', 'wants this method by name'),
+        (r'^(epoll_timerfd|poller|ppoll)/',
+         'is about the choice between methods')),
     'splice': (
         (r'^(fd_pump_splice|splice)/', 'is about splice'),
         (r'^fd_pump/idle_pumps_have_no_buffers', 'is about pipes of splice'),
@@ -132,11 +141,17 @@ def environments():
     yield from denied()
     for name, seconds in (('up 126 years', 4 * 10 ** 9),
                           ('up 2^31 s soon', 2 ** 31 - 5)):
-        yield Environment(name, prefix=('unshare', '--time', '--fork',
-                                        '--monotonic', str(seconds)),
-                          quick=seconds == 4 * 10 ** 9)
-    yield Environment('16 descriptors',
-                      setup=limit(resource.RLIMIT_NOFILE, 16))
+        yield Environment(
+            name, prefix=('unshare', '--time', '--fork', '--monotonic',
+                          str(seconds)), quick=seconds == 4 * 10 ** 9,
+            needs=((r'^clock/is_not_the_time_of_day', 'compares with it'),
+                   (r'^timer/unregistered_after_its_loop_has_ended',
+                    'thinks of 2^31 s as a time that never comes')))
+    yield Environment(
+        '16 descriptors', setup=limit(resource.RLIMIT_NOFILE, 16),
+        needs=((r': (Too many open files|Bad file descriptor)\n',
+                'needs more'),
+               (r'setrlimit\(RLIMIT_NOFILE', 'sets a limit of its own')))
     yield Environment('threads with 64 KiB of stack',
                       setup=limit(resource.RLIMIT_STACK, 65536))
     yield Environment('one processor', prefix=('taskset', '-c', '0'))
