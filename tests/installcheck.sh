@@ -59,6 +59,8 @@ fi
 [ "$sanitizers" = no ] || skip "a library with sanitizers"
 [ "$coverage" = no ] || skip "a library that counts lines"
 [ -n "$PKG_CONFIG" ] || skip "no pkg-config"
+PKG_CONFIG_LIBDIR=$DESTDIR$pkgconfigdir PKG_CONFIG_PATH='' \
+	"$PKG_CONFIG" --validate ivykis || fail "ivykis.pc is not valid"
 pc --exists || fail "pkg-config does not find ivykis"
 pc --atleast-version=0.43.2 || fail "the version is too small"
 

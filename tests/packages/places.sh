@@ -1,0 +1,63 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+#
+# places.sh BUILD WORK - the test suite where build services run it: without
+# rights, without a network, with few descriptors, from sources that cannot
+# be written, with nothing in the environment.  BUILD is configured in a
+# directory of a source tree; WORK is made.  Prints TAP.
+set -u
+
+build=$(cd "$1" && pwd) || exit 1
+mkdir -p "$2" && work=$(cd "$2" && pwd) || exit 1
+here=$(cd "$(dirname "$0")" && pwd)
+top_srcdir=$here/../..
+# shellcheck source=tests/meta/tap.sh
+. "$top_srcdir/tests/meta/tap.sh"
+tarball=$(find "$build" -maxdepth 1 -name 'ivykis-*.tar.xz' | head -n 1)
+[ -n "$tarball" ] || skip_all 'no tarball'
+[ "$(id -u)" = 0 ] || skip_all 'needs root'
+unshare -m true 2>/dev/null || skip_all 'no mount namespaces'
+
+# suite NAME COMMAND...: make check in $place, run by COMMAND
+suite() {
+	suite=$1
+	shift
+	"$@" make -C "$place" check >"$work/places.log" 2>&1 </dev/null
+	status=$?
+	echo "# $(sed -n 's/^# //p' "$work/places.log" |
+		grep -E '^(PASS|FAIL|SKIP|ERROR): ' | tr -s ' \n' ' ')"
+	none "$([ $status = 0 ] ||
+		{ grep -E '^(FAIL|ERROR): ' "$work/places.log" ||
+			tail -n 15 "$work/places.log"; } | head -n 20)" "$suite"
+}
+
+rm -rf "$work/source" "$work/place"
+mkdir -p "$work/source" "$work/place/tmp dir"
+tar -xJf "$tarball" -C "$work/source" --strip-components=1 --no-same-owner
+chmod -R go=u,go-w "$work/source" "$work/place"
+chmod 1777 "$work/place/tmp dir"
+place=$work/place/build
+mkdir "$place"
+(cd "$place" && "$work/source/configure" -q --enable-emulated-kernels=no &&
+	make -j2 && make -j2 check TESTS=) >"$work/places.log" 2>&1
+equal $? 0 'builds from the tarball'
+
+suite 'root, no network, 64 descriptors until it asks for more' \
+	unshare -n sh -c 'ip link set lo up 2>/dev/null ||
+		ifconfig lo up; ulimit -Hn 1024; ulimit -Sn 64; exec "$@"' sh
+suite 'an empty environment' env -i PATH="$PATH"
+chown -R nobody "$place"
+as_nobody='setpriv --reuid=nobody --regid=nogroup --clear-groups'
+nobody='nobody, read-only sources, a TMPDIR with a space'
+# shellcheck disable=SC2016,SC2086 # for the shell in there; words
+if ! $as_nobody test -r "$work/source/configure"; then
+	skip "$nobody" "nobody may not look into $work"
+else
+	suite "$nobody" unshare -m sh -c 'mount --bind "$1" "$1" &&
+		mount -o remount,ro,bind "$1" && export TMPDIR="$2" &&
+		shift 2 && exec "$@"' sh "$work/source" \
+		"$work/place/tmp dir" $as_nobody
+fi
+rm -rf "$work/source" "$work/place"
+
+finish
