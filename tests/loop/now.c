@@ -128,8 +128,8 @@ TEST(iv_now_is_the_same_in_all_handlers_of_a_turn)
 	struct iv_task tasks[2];
 	int i;
 
-	iv_init();
 	spy_clock_take(1000);
+	iv_init();
 	for (i = 0; i < 2; i++) {
 		timer_after(&timers[i], 0, look_and_dawdle, NULL);
 		iv_timer_register(&timers[i]);
