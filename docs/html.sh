@@ -46,11 +46,18 @@ alias_page() {
 	echo '</body></html>'
 }
 
-# Links go to our own pages where there is one, else to those of Linux.
+# Pages that are not among those of Linux.
+foreign='
+s#https://man7[^"]*/\(kevent\|kqueue\|thr_self\)\.2\.html#https://man.freebsd.org/cgi/man.cgi?\1(2)#g
+s#https://man7[^"]*/\(lwp_gettid\)\.2\.html#https://man.dragonflybsd.org/?command=\1\&amp;section=2#g
+s#\(https://man7[^"]*/pthread_key_create\.3\)\.html#\1p.html#g'
+
+# Links go to our own pages where there is one, else to those of the system.
 page() {
 	links='%N.%S.html;https://man7.org/linux/man-pages/man%S/%N.%S.html'
 	(cd "$out/known" && mandoc -T html -O "style=manual.css,man=$links" "$1") |
-	sed 's|^<body>|&<p class="index"><a href="index.html">ivykis</a></p>|'
+	sed -e 's|^<body>|&<p class="index"><a href="index.html">ivykis</a></p>|' \
+		-e "$foreign"
 }
 
 # Lines for sort(1): name, page, description; an alias has none.

@@ -22,7 +22,8 @@ dead_links() {
 		links "$page" | while read -r link; do
 			file=${link%%#*}
 			case $link in
-			https://*/iv_* | https://*/IV_*)
+			https://*/iv* | https://*/IV_* | https://*/INIT_IV_* | \
+			https://*/__iv*)
 				echo "${page##*/}: no page of ours: $link" ;;
 			https://*) ;;
 			'#'*)
@@ -36,6 +37,26 @@ dead_links() {
 }
 
 none "$(dead_links)" 'links lead somewhere'
+
+# Pages of the Linux man-pages that are linked, as SECTION and NAME.
+linux_pages() {
+	for page in "$tmp"/*.html; do
+		links "$page"
+	done | sort -u |
+	sed -n 's|^https://man7\.org/.*/\([^/]*\)\.\([237]\)\.html$|\2 \1|p'
+}
+
+what='links to pages of Linux are to such as exist'
+if [ "$(uname)" = Linux ] && man -w 2 epoll_pwait2 7 signal-safety \
+		>"$tmp/log" 2>&1
+then
+	none "$(linux_pages | while read -r section name; do
+		man -w "$section" "$name" >"$tmp/log" 2>&1 ||
+			echo "$name($section)"
+	done)" "$what"
+else
+	skip "$what" 'they are not installed'
+fi
 
 none "$(links "$tmp/index.html" >"$tmp/indexed"
 for page in "$top_srcdir"/man3/*.3; do
