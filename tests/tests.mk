@@ -182,6 +182,14 @@ tests_mod_work_t_SOURCES = tests/mod/work.c $(SPY)
 tests_mod_work_t_LDADD = $(INSIDE)
 tests_mod_work_t_LDFLAGS = $(SPY_WRAPS) -Wl,--wrap=pthread_create
 
+# ---- Histories, judged afterwards
+TESTS_C += \
+	tests/history/history.t \
+	tests/history/judge.t
+HISTORY = tests/history/log.c tests/history/log.h
+tests_history_history_t_SOURCES = tests/history/history.c $(HISTORY)
+tests_history_judge_t_SOURCES = tests/history/judge.c $(HISTORY)
+
 TESTS_SH = \
 	tests/integration/dropin.sh \
 	tests/integration/demo.sh \

@@ -58,6 +58,7 @@ EMU_TESTS += \
 	tests/mod/thread.emu.t \
 	tests/mod/wait.emu.t \
 	tests/mod/work.emu.t \
+	tests/history/history.emu.t \
 	tests/poll/conformance.emu.t \
 	tests/poll/conformance_close.emu.t \
 	tests/poll/conformance_fork.emu.t \
@@ -115,6 +116,8 @@ tests_mod_wait_emu_t_LDADD = $(EMULATED)
 tests_mod_work_emu_t_SOURCES = $(tests_mod_work_t_SOURCES)
 tests_mod_work_emu_t_LDADD = $(EMULATED)
 tests_mod_work_emu_t_LDFLAGS = $(tests_mod_work_t_LDFLAGS)
+tests_history_history_emu_t_SOURCES = $(tests_history_history_t_SOURCES)
+tests_history_history_emu_t_LDADD = $(EMULATED)
 tests_poll_conformance_emu_t_SOURCES = $(tests_poll_conformance_t_SOURCES)
 tests_poll_conformance_emu_t_LDADD = $(EMULATED)
 tests_poll_conformance_close_emu_t_SOURCES = $(tests_poll_conformance_close_t_SOURCES)
