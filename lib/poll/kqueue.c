@@ -468,12 +468,16 @@ static int kq_wake_open(struct ivi_poller *p)
 static void kq_wake(struct ivi_poller *p)
 {
 	struct kevent kev;
+	unsigned n = 0;
 	int ret;
 
 	EV_SET(&kev, WAKE_IDENT, EVFILT_USER, 0, NOTE_TRIGGER, 0, 0);
-	ret = change((struct kq *)p, &kev);
-	if (ret < 0)
-		iv_fatal("iv_event_post: kevent: %s", ivi_errname(-ret));
+	while ((ret = change((struct kq *)p, &kev)) < 0) {
+		if (ret != -ENOMEM && ret != -EINTR)
+			iv_fatal("iv_event_post: kevent: %s",
+				 ivi_errname(-ret));
+		ivi_relax(n++);
+	}
 }
 #endif
 

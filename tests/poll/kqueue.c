@@ -519,11 +519,14 @@ KQUEUE_TEST(wakes_all_the_same_when_that_is_refused)
 
 static pthread_t poster;
 
+static int post_error;
+static unsigned post_failures;
+
 /* Runs once the loop sleeps: until then this call holds the emulator's lock. */
 static void *post_in_vain(void *unused)
 {
 	(void)unused;
-	emu_fail(EMU_KEVENT, EBADF, 1, 1);
+	emu_fail(EMU_KEVENT, post_error, 1, post_failures);
 	iv_event_post(&event);
 	return NULL;
 }
@@ -536,13 +539,34 @@ static int start_poster(int64_t limit)
 	return pthread_create(&poster, NULL, post_in_vain, NULL);
 }
 
-FATAL_TEST_ONCE(wake_that_fails, "iv_event_post: kevent: EBADF")
+static void post_while_it_sleeps(int err, unsigned times)
 {
 	be("freebsd");
+	post_error = err;
+	post_failures = times;
 	iv_init();
 	IV_EVENT_INIT(&event);
 	event.handler = quit_handler;
 	CHECK_SYS(iv_event_register(&event));
 	emu_observer.waits = start_poster;
 	iv_main();
+	CHECK_INT(pthread_join(poster, NULL), ==, 0);
+	iv_event_unregister(&event);
+	iv_deinit();
+}
+
+FATAL_TEST_ONCE(wake_that_fails, "iv_event_post: kevent: EBADF")
+{
+	post_while_it_sleeps(EBADF, 1);
+}
+
+/* Found by tests/torture. */
+TEST_ONCE(wake_that_fails_for_a_while)
+{
+	post_while_it_sleeps(ENOMEM, 3);
+}
+
+TEST_ONCE(wake_that_is_interrupted)
+{
+	post_while_it_sleeps(EINTR, 3);
 }

@@ -460,10 +460,23 @@ CALL(int, nanosleep, (const struct timespec *ts, struct timespec *left),
 /* ---- Other kernels ------------------------------------------------------------------------ */
 
 CALL(int, kqueue, (void), ())
-CALL(int, kevent, (int kq, const struct kevent *changes, int nchanges,
-		   struct kevent *events, int nevents,
-		   const struct timespec *ts),
-     (kq, changes, nchanges, events, nevents, ts))
+
+/* Only waiting is interrupted, after all changes have been applied. */
+REAL(int, kevent, (int, const struct kevent *, int, struct kevent *, int,
+		   const struct timespec *))
+EXPORT int kevent(int kq, const struct kevent *changes, int nchanges,
+		  struct kevent *events, int nevents,
+		  const struct timespec *ts)
+{
+	int err = verdict("kevent", CALLER);
+
+	FIND(kevent);
+	if (err < 0 || (err == EINTR && (nchanges > 0 || nevents == 0)))
+		return real_kevent(kq, changes, nchanges, events, nevents, ts);
+	errno = err;
+	return -1;
+}
+
 CALL(int, port_create, (void), ())
 CALL(int, port_associate, (int port, int source, uintptr_t object, int events,
 			   void *user), (port, source, object, events, user))

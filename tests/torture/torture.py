@@ -63,15 +63,15 @@ ERRORS = {
     'syscall': NEW_FD + ABSENT,         # pidfd_open(2)
     'kqueue': NEW_FD, 'kevent': ('EINTR', 'ENOMEM'),
     'port_create': ('EMFILE', 'EAGAIN'),
-    'port_associate': ('ENOMEM', 'EAGAIN'), 'port_send': ('ENOMEM', 'EAGAIN'),
+    'port_associate': ('ENOMEM', 'EAGAIN'), 'port_send': ('ENOMEM',),
     'port_getn': ('EINTR',),
     'timer_create': ('EAGAIN', 'ENOMEM', 'EPERM'), 'timer_settime': ABSENT,
     'DP_POLL': ('EINTR',),
 }
 # These pass, or nothing would ever get on.
 PASSING = {'EINTR', 'EAGAIN', SHORT}
-ONLY_PASSING = {'epoll_ctl', 'kevent', 'poll', 'port_associate', 'read',
-                'write', ('ppoll', 'ENOMEM')}
+ONLY_PASSING = {'epoll_ctl', 'kevent', 'poll', 'port_associate',
+                'port_send', 'read', 'write', ('ppoll', 'ENOMEM')}
 # What cannot fail the way the library calls it, and why.
 INFALLIBLE = {
     'abort': '', '_exit': '', 'exit': '', 'free': '', 'getpid': '',
