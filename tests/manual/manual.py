@@ -273,6 +273,39 @@ def check_errors(page):
          " ".join(sorted(named - errors_in(page.text))))
 
 
+# ---- What the reader sees ---------------------------------------------------
+
+# Since 1.23 groff has these for - ' ^ ~ ` unless the system configures it.
+TYPOGRAPHIC = str.maketrans("\u2010\u2212\u2019\u02c6\u02dc\u2018", "--'^~`")
+
+
+def shown(page):
+    """By each tool that there is, the page as text."""
+    path = os.path.join(SRC, page.path)
+    env = dict(os.environ, MANWIDTH="200", LC_ALL="C.UTF-8")
+    for command in (["man", "-l", path],
+                    ["mandoc", "-T", "utf8", "-O", "width=200", path]):
+        if shutil.which(command[0]) is not None:
+            text = run(command, env=env)[1].translate(TYPOGRAPHIC)
+            yield command[0], re.sub(".\b", "", text)
+
+
+def lost(text, output):
+    """Lines of TEXT that are not in OUTPUT; spaces do not matter."""
+    there = {tuple(line.split()) for line in output.splitlines()}
+    return [line for line in text.splitlines()
+            if line and tuple(line.split()) not in there]
+
+
+def check_shown(page):
+    """Examples are still what they are when they are copied from a screen."""
+    examples = "".join(text for kind in ("program", "server", "fragment")
+                       for _, text in page.examples(kind))
+    case("%s: examples can be copied from the page" % page.name, "".join(
+        "%s: %s\n" % (tool, line) for tool, output in shown(page)
+        for line in lost(examples, output)))
+
+
 # ---- EXAMPLES ---------------------------------------------------------------
 
 
@@ -371,6 +404,7 @@ def check_page(page):
     check_sections(page)
     check_synopsis(page)
     check_errors(page)
+    check_shown(page)
     for line, text in programs:
         check_program(page, line, text, run_program)
     for line, text in servers:
