@@ -48,9 +48,11 @@ struct iv_list_head {
 static inline void
 iv_list_add(struct iv_list_head *elem, struct iv_list_head *head)
 {
-	elem->next = head->next;
+	struct iv_list_head *next = head->next;
+
 	elem->prev = head;
-	head->next->prev = elem;
+	next->prev = elem;
+	elem->next = next;
 	head->next = elem;
 }
 
@@ -58,9 +60,11 @@ iv_list_add(struct iv_list_head *elem, struct iv_list_head *head)
 static inline void
 iv_list_add_tail(struct iv_list_head *elem, struct iv_list_head *head)
 {
+	struct iv_list_head *prev = head->prev;
+
 	elem->next = head;
-	elem->prev = head->prev;
-	head->prev->next = elem;
+	prev->next = elem;
+	elem->prev = prev;
 	head->prev = elem;
 }
 

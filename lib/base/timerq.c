@@ -4,8 +4,6 @@
  */
 #include "base/timerq.h"
 
-#include <stdbool.h>
-
 /* Slots with more timers than this are not searched for the exact soonest:
    the loop wakes up at the start of the slot instead and spreads it out. */
 #define SEARCH_LIMIT	32
@@ -20,12 +18,40 @@
 #define FETCH_LENGTH	256
 #define FETCH_FROM	(2 << IVI_TIMERQ_BITS)
 
-void ivi_timerq_init(struct ivi_timerq *q, int64_t now)
+void ivi_timerq_init(struct ivi_timerq *q)
 {
 	INIT_IV_LIST_HEAD(&q->past);
 	INIT_IV_LIST_HEAD(&q->due);
-	q->base = q->limit = now;
 	q->soonest = INT64_MIN;
+}
+
+/* The list for AT, which is after base. */
+static struct iv_list_head *slot_for(struct ivi_timerq *q, int64_t at)
+{
+	size_t n = ivi_timerq_slot(q, at);
+	struct iv_list_head *head = &q->slot[n];
+
+	if (!(q->used[n / 64] >> n % 64 & 1)) {
+		INIT_IV_LIST_HEAD(head);
+		q->used[n / 64] |= UINT64_C(1) << n % 64;
+		q->words |= UINT32_C(1) << n / 64;
+	}
+	return head;
+}
+
+void ivi_timerq_insert(struct ivi_timerq *q, struct iv_list_head *timer,
+		       int64_t now)
+{
+	int64_t at = ivi_timerq_deadline(timer);
+
+	/* A base long past would have to be made up for by spreading out. */
+	if (q->words == 0 && now > q->limit)
+		q->base = q->limit = now;
+	iv_list_add_tail(timer, at <= q->limit ? &q->past : slot_for(q, at));
+	if (at < q->soonest) {
+		q->soonest = at;
+		q->first = timer;
+	}
 }
 
 /* The first slot that is not empty, or -1. */
@@ -239,8 +265,7 @@ static void spread(struct ivi_timerq *q, int n, int64_t start)
 			back = head;
 		if (back != head)
 			back = back->prev;
-		iv_list_add_tail(lh, at == start ? &q->due :
-				 ivi_timerq_slot(q, at));
+		iv_list_add_tail(lh, at == start ? &q->due : slot_for(q, at));
 	}
 }
 

@@ -21,6 +21,7 @@
 #ifndef IVI_BASE_TIMERQ_H
 #define IVI_BASE_TIMERQ_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <iv.h>
 #include <iv_list.h>
@@ -48,14 +49,7 @@ struct ivi_timerq {
 };
 
 /* Q must be zeroed memory, but for the slots. */
-void ivi_timerq_init(struct ivi_timerq *q, int64_t now);
-
-/* If no slot is in use: base becomes NOW, which saves spreading out later. */
-static inline void ivi_timerq_restart(struct ivi_timerq *q, int64_t now)
-{
-	if (now > q->limit)
-		q->base = q->limit = now;
-}
+void ivi_timerq_init(struct ivi_timerq *q);
 
 static inline int64_t ivi_timerq_deadline(const struct iv_list_head *timer)
 {
@@ -65,36 +59,37 @@ static inline int64_t ivi_timerq_deadline(const struct iv_list_head *timer)
 	return ivi_ts_to_ns(&t->expires);
 }
 
-/* For AT after base. */
-static inline struct iv_list_head *ivi_timerq_slot(struct ivi_timerq *q,
-						   int64_t at)
+/* The number of the slot for AT, which is after base. */
+static inline size_t ivi_timerq_slot(const struct ivi_timerq *q, int64_t at)
 {
-	struct iv_list_head *head;
-	unsigned shift, n;
+	size_t highest = 63 - (size_t)__builtin_clzll((uint64_t)(at ^ q->base)),
+	       shift = highest & ~(IVI_TIMERQ_BITS - (size_t)1);
 
-	shift = (63 - (unsigned)__builtin_clzll((uint64_t)(at ^ q->base))) &
-		~(IVI_TIMERQ_BITS - 1U);
-	n = (shift << (IVI_TIMERQ_BITS - 3)) | (uint8_t)(at >> shift);
-	head = &q->slot[n];
-	if (ivi_unlikely(!(q->used[n / 64] >> n % 64 & 1))) {
-		INIT_IV_LIST_HEAD(head);
-		q->used[n / 64] |= UINT64_C(1) << n % 64;
-		q->words |= UINT32_C(1) << n / 64;
-	}
-	return head;
+	return (shift << (IVI_TIMERQ_BITS - 3)) | (uint8_t)(at >> shift);
 }
 
-static inline void ivi_timerq_insert(struct ivi_timerq *q,
-				     struct iv_list_head *timer)
+/* NOW lets a queue that was empty for long start anew; -1: not known. */
+void ivi_timerq_insert(struct ivi_timerq *q, struct iv_list_head *timer,
+		       int64_t now);
+
+/* The same where there is little to do; false: it was not done. */
+static inline bool ivi_timerq_try_insert(struct ivi_timerq *q,
+					 struct iv_list_head *timer)
 {
 	int64_t at = ivi_timerq_deadline(timer);
+	size_t n;
 
-	iv_list_add_tail(timer, ivi_unlikely(at <= q->limit) ? &q->past :
-			 ivi_timerq_slot(q, at));
-	if (at < q->soonest) {
+	if (ivi_unlikely(at <= q->limit))
+		return false;
+	n = ivi_timerq_slot(q, at);
+	if (ivi_unlikely(!(q->used[n / 64] >> n % 64 & 1)))
+		return false;
+	iv_list_add_tail(timer, &q->slot[n]);
+	if (ivi_unlikely(at < q->soonest)) {
 		q->soonest = at;
 		q->first = timer;
 	}
+	return true;
 }
 
 static inline void ivi_timerq_remove(struct ivi_timerq *q,

@@ -9,12 +9,17 @@ const struct timespec *__iv_now_location(void);
 /* For threads without a loop. */
 static __thread struct timespec no_loop IVI_TLS_MODEL;
 
-const struct timespec *ivi_now_get(struct ivi_now *now)
+static __attribute__((noinline)) const struct timespec *now_without_loop(void)
 {
-	if (!now->valid) {
-		ivi_clock(&now->value);
-		now->valid = true;
-	}
+	ivi_clock(&no_loop);
+	return &no_loop;
+}
+
+__attribute__((noinline))
+const struct timespec *ivi_now_read(struct ivi_now *now)
+{
+	ivi_clock(&now->value);
+	now->valid = true;
 	return &now->value;
 }
 
@@ -29,8 +34,7 @@ IVI_PUBLIC const struct timespec *__iv_now_location_valid(void)
 
 	if (ivi_likely(loop != NULL))
 		return ivi_now_get(&loop->now);
-	ivi_clock(&no_loop);
-	return &no_loop;
+	return now_without_loop();
 }
 
 IVI_PUBLIC void iv_invalidate_now(void)

@@ -11,10 +11,7 @@
 
 void ivi_timers_init(struct ivi_loop *loop)
 {
-	struct timespec now;
-
-	ivi_clock(&now);
-	ivi_timerq_init(&loop->timers.q, ivi_ts_to_ns(&now));
+	ivi_timerq_init(&loop->timers.q);
 }
 
 int64_t ivi_timers_soonest(struct ivi_loop *loop)
@@ -70,6 +67,16 @@ IVI_PUBLIC void IV_TIMER_INIT(struct iv_timer *timer)
 	ivi_timer(timer)->state = 0;
 }
 
+/* Apart, so that most calls need not save registers. */
+static __attribute__((noinline)) void insert(struct ivi_loop *loop,
+					     struct ivi_timer *t)
+{
+	const struct ivi_now *now = &loop->now;
+
+	ivi_timerq_insert(&loop->timers.q, &t->node,
+			  now->valid ? ivi_ts_to_ns(&now->value) : -1);
+}
+
 IVI_PUBLIC void iv_timer_register(struct iv_timer *timer)
 {
 	static const char fn[] = "iv_timer_register";
@@ -81,11 +88,9 @@ IVI_PUBLIC void iv_timer_register(struct iv_timer *timer)
 	ivi_check_handler(fn, "iv_timer", timer, timer->handler);
 	t->owner = loop;
 	t->state = TIMER_REGISTERED;
-	if (ivi_unlikely(loop->timers.q.words == 0) && loop->now.valid)
-		ivi_timerq_restart(&loop->timers.q,
-				   ivi_ts_to_ns(&loop->now.value));
-	ivi_timerq_insert(&loop->timers.q, &t->node);
 	ivi_hold(loop);
+	if (!ivi_timerq_try_insert(&loop->timers.q, &t->node))
+		insert(loop, t);
 }
 
 IVI_PUBLIC void iv_timer_unregister(struct iv_timer *timer)

@@ -9,6 +9,7 @@
 #include "harness/test.h"
 
 static struct ivi_timerq q;
+static int64_t now;
 
 static uint64_t seed = 1;
 
@@ -49,7 +50,8 @@ static int64_t insert(struct iv_timer *t, int64_t at)
 {
 	t->expires.tv_sec = (time_t)clamp(at / IVI_SEC);
 	t->expires.tv_nsec = (long)(at % IVI_SEC);
-	ivi_timerq_insert(&q, node(t));
+	if (!ivi_timerq_try_insert(&q, node(t)))
+		ivi_timerq_insert(&q, node(t), now);
 	return ivi_ts_to_ns(&t->expires);
 }
 
@@ -62,7 +64,8 @@ static void need_far_times(void)
 static void begin(void)
 {
 	memset(&q, 0, sizeof(q));
-	ivi_timerq_init(&q, 0);
+	now = -1;
+	ivi_timerq_init(&q);
 }
 
 /* ---- The model ------------------------------------------------------------ */
@@ -101,8 +104,6 @@ static void model_remove(struct model *m, const struct entry *e)
 	for (m->num--; i < m->num; i++)
 		m->e[i] = m->e[i + 1];
 }
-
-static int64_t now;
 
 static int64_t plus(int64_t a, int64_t b)
 {
