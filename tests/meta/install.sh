@@ -1,8 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 #
-# install.sh - make install puts there what is listed here and no more; make
-# uninstall removes it all; programs find it.
+# install.sh - make install puts there what is listed here and no more, and a
+# newcomer can use it; make uninstall removes it all.
 
 # shellcheck source=tests/meta/tap.sh
 . "${top_srcdir:=.}/tests/meta/tap.sh"
@@ -14,7 +14,8 @@ prefix='@prefix@' exec_prefix="@exec_prefix@" libdir="@libdir@"
 includedir="@includedir@" datarootdir="@datarootdir@" mandir="@mandir@"
 pkgconfigdir="@pkgconfigdir@" version_info='@LT_VERSION_INFO@'
 shared='@enable_shared@' static='@enable_static@'
-inotify='@USE_INOTIFY_TRUE@'
+inotify='@USE_INOTIFY_TRUE@' pkg_config='@PKG_CONFIG@'
+special='@enable_sanitizers@ @enable_coverage@'
 EOF
 (cd "$top_builddir" && ./config.status -q --file="-:-" <"$tmp/dirs.in") \
 	>"$tmp/dirs" 2>"$tmp/log"
@@ -22,7 +23,8 @@ grep -q '^prefix=' "$tmp/dirs" || skip_all 'config.status does not say where'
 # shellcheck source=/dev/null
 . "$tmp/dirs"
 : "${libdir?}" "${includedir?}" "${mandir?}" "${pkgconfigdir?}"
-: "${version_info?}" "${shared?}" "${static?}" "${inotify?}"
+: "${version_info?}" "${shared?}" "${static?}" "${inotify?}" "${special?}"
+: "${pkg_config?}"
 
 # The file name of the library, by libtool's rule for Linux.
 real_name() {
@@ -69,6 +71,27 @@ none "$(comm -23 "$tmp/expected" "$tmp/installed" |
 	sed 's/^/not installed: /')" 'installs all that it should'
 none "$(comm -13 "$tmp/expected" "$tmp/installed" |
 	sed 's/^/also installed: /')" 'installs nothing else'
+
+# Whose cc is the compiler of this build.
+newcomer() {
+	mkdir "$tmp/bin"
+	printf '#!/bin/sh\nexec %s "$@"\n' "${CC-cc} ${CFLAGS-}" >"$tmp/bin/cc"
+	chmod +x "$tmp/bin/cc"
+	PATH=$tmp/bin:$PATH \
+	MANPATH=$tmp/root$mandir PKG_CONFIG_LIBDIR=$tmp/root$pkgconfigdir \
+	PKG_CONFIG_PATH='' PKG_CONFIG_SYSROOT_DIR=$tmp/root \
+	LD_LIBRARY_PATH=$tmp/root$libdir \
+		python3 -B "$top_srcdir/tests/manual/newcomer.py" 2>&1
+}
+
+what='a newcomer copies, compiles and runs the first example of man ivykis'
+if [ "$special" != 'no no' ] || [ -n "${EMULATOR-}" ] || [ -z "$pkg_config" ] ||
+		! have man || ! have python3 || ! have pkg-config
+then
+	skip "$what" 'a special build, or something is not here'
+else
+	none "$(newcomer)" "$what"
+fi
 
 in_build uninstall
 equal $? 0 'make uninstall'
