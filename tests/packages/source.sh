@@ -47,10 +47,11 @@ builds() {
 	rm -rf "$work/build/variant"
 	mkdir -p "$work/build/variant"
 	# shellcheck disable=SC2016 # for the shell that it starts
-	passes "$builds" sh -ec 'cd "$1"; configure=$2/configure; shift 2
-		${SHELL_FOR_CONFIGURE-sh} "$configure" -q "$@"
+	passes "$builds" sh -ec 'cd "$1"; top_srcdir=$2; shift 2
+		${SHELL_FOR_CONFIGURE-sh} "$top_srcdir/configure" -q "$@"
 		make -j2
-		make check TESTS=tests/meta/exports.sh' \
+		top_builddir=. top_srcdir=$top_srcdir \
+			sh "$top_srcdir/tests/meta/exports.sh"' \
 		sh "$work/build/variant" "$clone" "$@"
 }
 
