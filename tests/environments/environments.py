@@ -151,7 +151,14 @@ def environments():
         '16 descriptors', setup=limit(resource.RLIMIT_NOFILE, 16),
         needs=((r': (Too many open files|Bad file descriptor)\n',
                 'needs more'),
-               (r'setrlimit\(RLIMIT_NOFILE', 'sets a limit of its own')))
+               (r': iv_init: poll method .*: EMFILE', 'needs more loops'),
+               (r'setrlimit\(RLIMIT_NOFILE', 'sets a limit of its own'),
+               (r'^work/(deinit_at_any_moment|burst_wakes_all_idle_workers)',
+                'waits for threads, each of which needs a loop'),
+               (r'^child_inside/an_exit_costs_a_constant_number_of_waits',
+                'is about pidfds'),
+               (r'^poll/numbers_are_not_looked_up_in_a_table',
+                'needs a large number')))
     # loop/loop and poll/conformance_scale have threads with 16 KiB; a whole
     # test program needs more.
     yield Environment('stacks of 256 KiB',
