@@ -166,7 +166,8 @@ TESTS_C += \
 tests_mod_child_inside_t_SOURCES = tests/mod/child_inside.c $(SPY)
 tests_mod_child_inside_t_LDADD = $(INSIDE)
 tests_mod_child_inside_t_LDFLAGS = $(SPY_WRAPS) \
-	-Wl,--wrap=fork,--wrap=kill,--wrap=wait4,--wrap=waitpid \
+	-Wl,--wrap=dup2,--wrap=fork,--wrap=kill,--wrap=wait4 \
+	-Wl,--wrap=waitpid \
 	-Wl,--wrap=__wait4_time64
 tests_sys_child_t_LDADD = $(INSIDE)
 tests_sys_sig_t_LDADD = $(INSIDE)

@@ -181,18 +181,21 @@ int ivi_exec_open(struct ivi_exec *x, int std, int *parent)
 static void report(const struct ivi_exec *x)
 {
 	int err = errno;
-	ssize_t ignored = write(x->report[1], &err, sizeof(err));
 
-	(void)ignored;
+	while (write(x->report[1], &err, sizeof(err)) < 0 && errno == EINTR)
+		;
 }
 
+/* POSIX lets a signal interrupt dup2(2); EBUSY is a race in Linux. */
 static bool take_stdio(const struct ivi_exec *x)
 {
 	int fd;
 
 	for (fd = 0; fd < 3; fd++) {
-		if (dup2(fd == x->std ? x->pipe : x->null, fd) < 0)
-			return false;
+		while (dup2(fd == x->std ? x->pipe : x->null, fd) < 0) {
+			if (errno != EINTR && errno != EBUSY)
+				return false;
+		}
 	}
 	return true;
 }
@@ -224,13 +227,29 @@ static bool wait_readable(int fd)
 {
 	struct pollfd pfd = { .fd = fd, .events = POLLIN };
 	int64_t until = ivi_clock_ns() + EXEC_PATIENCE;
+	int64_t left;
 	int ret;
 
+	for (;;) {
+		left = ivi_ns_left(until, ivi_clock_ns());
+		ret = poll(&pfd, 1, ivi_ns_to_ms(left));
+		if (ret >= 0 || left == 0)
+			return ret > 0;
+		if (errno != EINTR)
+			ivi_nap(1000000);
+	}
+}
+
+/* What the child has reported, or 0. */
+static int read_report(int fd)
+{
+	ssize_t n;
+	int err;
+
 	do {
-		ret = poll(&pfd, 1,
-			   ivi_ns_to_ms(ivi_ns_left(until, ivi_clock_ns())));
-	} while (ret < 0 && errno == EINTR);
-	return ret > 0;
+		n = read(fd, &err, sizeof(err));
+	} while (n < 0 && errno == EINTR);
+	return n == (ssize_t)sizeof(err) ? err : 0;
 }
 
 int ivi_exec_outcome(struct ivi_exec *x)
@@ -238,9 +257,8 @@ int ivi_exec_outcome(struct ivi_exec *x)
 	int err = 0;
 
 	close_open(&x->report[1]);
-	if (wait_readable(x->report[0]) &&
-	    read(x->report[0], &err, sizeof(err)) != (ssize_t)sizeof(err))
-		err = 0;
+	if (wait_readable(x->report[0]))
+		err = read_report(x->report[0]);
 	ivi_exec_close(x);
 	return -err;
 }

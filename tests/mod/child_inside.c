@@ -37,6 +37,8 @@ pid_t __wrap_wait4(pid_t pid, int *status, int options, struct rusage *usage);
 pid_t __real_waitpid(pid_t pid, int *status, int options);
 pid_t __wrap_waitpid(pid_t pid, int *status, int options);
 int __real_poll(struct pollfd *fds, nfds_t n, int ms);
+int __real_dup2(int from, int to);
+int __wrap_dup2(int from, int to);
 int __real_kill(pid_t pid, int sig);
 int __wrap_kill(pid_t pid, int sig);
 
@@ -61,6 +63,18 @@ pid_t __wrap_waitpid(pid_t pid, int *status, int options)
 {
 	waits++;
 	return __real_waitpid(pid, status, options);
+}
+
+/* One dup2() that fails; who calls it is a child. */
+static int dup_error;
+
+int __wrap_dup2(int from, int to)
+{
+	if (dup_error == 0)
+		return __real_dup2(from, to);
+	errno = dup_error;
+	dup_error = 0;
+	return -1;
 }
 
 /* Signals to `watched' are noted, with the time, and answered with
@@ -483,6 +497,79 @@ TEST(a_child_that_is_traced)
 	iv_deinit();
 }
 #endif
+
+/* ---- Results that arrive in spite of it ---------------------------------------- */
+
+static int submit_file(struct iv_popen_request *req, const char *file)
+{
+	static char type[] = "r";
+	char *argv[] = { (char *)(uintptr_t)file, NULL };
+
+	IV_POPEN_REQUEST_INIT(req);
+	req->file = argv[0];
+	req->argv = argv;
+	req->type = type;
+	return iv_popen_request_submit(req);
+}
+
+static void check_missing(enum spy_call call, int err)
+{
+	struct iv_popen_request req;
+
+	iv_init();
+	spy_fail(call, 1, 3, err);
+	CHECK_ERRNO(submit_file(&req, "/nonexistent/program"), ENOENT);
+	iv_deinit();
+}
+
+TEST(popen_knows_of_a_missing_program_though_poll_is_interrupted)
+{
+	check_missing(SPY_WAIT, EINTR);
+	CHECK_INT(spy_failed(), ==, 3);
+}
+
+TEST(popen_knows_of_a_missing_program_though_poll_has_no_memory)
+{
+	check_missing(SPY_WAIT, ENOMEM);
+	CHECK_INT(spy_failed(), ==, 3);
+}
+
+TEST(popen_knows_of_a_missing_program_though_read_is_interrupted)
+{
+	check_missing(SPY_READ, EINTR);
+	CHECK_INT(spy_failed(), ==, 3);
+}
+
+TEST(popen_knows_of_a_missing_program_though_write_is_interrupted)
+{
+	check_missing(SPY_WRITE, EINTR);
+}
+
+static void check_dup2(int err)
+{
+	struct iv_popen_request req;
+	int fd;
+
+	iv_init();
+	dup_error = err;
+	fd = (int)CHECK_SYS(submit_file(&req, "true"));
+	dup_error = 0;
+	close(fd);
+	iv_popen_request_close(&req);
+	iv_main();
+	expect_no_children();
+	iv_deinit();
+}
+
+TEST(popen_goes_on_after_an_interrupted_dup2)
+{
+	check_dup2(EINTR);
+}
+
+TEST(popen_goes_on_after_a_race_of_dup2)
+{
+	check_dup2(EBUSY);
+}
 
 /* ---- The schedule of signals --------------------------------------------------------- */
 
