@@ -56,7 +56,7 @@ void ivi_tasks_run(struct ivi_loop *loop)
 		return;
 	iv_list_splice_tail_init(&ts->queue, round);
 	ts->running = true;
-	ts->epoch++;
+	ts->epoch = ++ts->rounds;
 	while (!iv_list_empty(round)) {
 		struct ivi_task *t = iv_container_of(round->next,
 						     struct ivi_task, node);

@@ -18,6 +18,7 @@ struct ivi_tasks {
 	struct iv_list_head	round;	/* rest of the round in progress */
 	bool	running;		/* a round is in progress */
 	uint32_t	epoch;		/* its number, or that of the last */
+	uint32_t	rounds;		/* begun so far */
 };
 
 struct IVI_ALIAS ivi_task {

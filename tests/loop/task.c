@@ -412,6 +412,39 @@ TEST(registered_by_a_timer_runs_in_the_same_turn)
 	iv_deinit();
 }
 
+static void run_inner(void *unused)
+{
+	(void)unused;
+	iv_main();
+}
+
+static void again_then_1(void *unused)
+{
+	static int calls;
+
+	(void)unused;
+	if (calls++ == 0) {
+		iv_task_register(&tasks[2]);
+		return;
+	}
+	iv_task_register(&tasks[1]);
+	iv_quit();
+}
+
+/* Task 1 has run in the first round of the inner loop, not in the second. */
+TEST(rounds_of_an_inner_loop_are_different)
+{
+	iv_init();
+	watch_turns();
+	add(0, run_inner, NULL);
+	add(1, trace, "b");
+	add(2, again_then_1, NULL);
+	iv_main();
+	CHECK_STR(traced(), "b|b");
+	unwatch_turns();
+	iv_deinit();
+}
+
 /* ---- Unregistering in a round ---------------------------------------------- */
 
 static void unregister_1(void *unused)
