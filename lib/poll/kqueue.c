@@ -431,12 +431,25 @@ static int exchange(struct kq *kq, const struct timespec *ts)
 	return n;
 }
 
+/* True if changes were refused: then events are yet to be asked for. */
+static bool take_all(struct kq *kq, int n)
+{
+	bool refused = false;
+	int i;
+
+	for (i = 0; i < n; i++) {
+		refused |= kq->events[i].flags & EV_ERROR;
+		take(kq, &kq->events[i]);
+	}
+	return refused;
+}
+
 static unsigned kq_wait(struct ivi_poller *p, int64_t until)
 {
+	static const struct timespec zero;
 	struct kq *kq = (struct kq *)p;
 	struct timespec ts = { 0, 0 };
 	int64_t left;
-	int i, n;
 
 	if (kq->timer_due)
 		until = IVI_NOW;
@@ -444,9 +457,8 @@ static unsigned kq_wait(struct ivi_poller *p, int64_t until)
 		left = ivi_ns_left(until, ivi_clock_ns());
 		ts = ivi_ns_to_ts(left < DAY ? left : DAY);
 	}
-	n = exchange(kq, until == IVI_NEVER ? NULL : &ts);
-	for (i = 0; i < n; i++)
-		take(kq, &kq->events[i]);
+	if (take_all(kq, exchange(kq, until == IVI_NEVER ? NULL : &ts)))
+		take_all(kq, exchange(kq, &zero));
 	if (!kq->timer_due)
 		return 0;
 	kq->timer_due = kq->timer_set = false;

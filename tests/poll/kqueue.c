@@ -92,8 +92,8 @@ static void check_timer_sleeps(void)
 
 /* ---- Refusals ------------------------------------------------------------------- */
 
-/* One change in the middle of many is refused: only its descriptor is told,
-   and the others work. */
+/* One change in the middle of many is refused: its descriptor is told, and the
+   others work in the same turn. */
 static void check_refused(int err, const char *seen)
 {
 	struct watch w[MANY];
@@ -108,7 +108,7 @@ static void check_refused(int err, const char *seen)
 	emu_fail_change(MANY / 2 + 1, err);
 	turns(1);
 	for (i = 0; i < MANY; i++)
-		CHECK_STR(watch_seen(&w[i], 1), i == MANY / 2 ? seen : "");
+		CHECK_STR(watch_seen(&w[i], 1), i == MANY / 2 ? seen : "i");
 	turns(1);
 	for (i = 0; i < MANY; i++)
 		CHECK_STR(watch_seen(&w[i], 1),
@@ -312,6 +312,30 @@ KQUEUE_TEST(broken_pipe_is_writable)
 {
 	check_broken(plain_register);
 	check_broken(iv_fd_register_try);
+}
+
+/* The refusal comes back turn after turn, and not instead of the events. */
+KQUEUE_TEST(broken_pipe_starves_nobody)
+{
+	struct watch broken, other;
+	int fds[2], alive[2], i;
+
+	iv_init();
+	make_pipe(fds);
+	make_pipe(alive);
+	CHECK_SYS(close(fds[0]));
+	poke(alive[1]);
+	watch_start(&broken, fds[1], "o");
+	watch_start(&other, alive[0], "i");
+	for (i = 0; i < 5; i++) {
+		turns(1);
+		CHECK_STR(watch_seen(&broken, 1), "o");
+		CHECK_STR(watch_seen(&other, 1), "i");
+	}
+	watch_end(&broken);
+	watch_end(&other);
+	CHECK_SYS(close(alive[1]));
+	iv_deinit();
 }
 
 /* Of two filters the first cannot be deleted: the second must be. */
