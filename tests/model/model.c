@@ -1,0 +1,741 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * model.c - the model: what may be called now, and what must be.
+ *
+ * One turn of the loop is a sequence of phases, and each call of a handler
+ * belongs to one.  When a call comes, the model goes on from phase to phase
+ * until it fits; it leaves no phase before all that had to be called in it
+ * has been, and goes round at most once.
+ */
+#include <string.h>
+#include "model/model.h"
+
+/* A loop that has nothing to call waits no more often than that, even if each
+   of its waits is several system calls. */
+#define IDLE_WAITS	60
+
+enum phase { PH_TIMERS, PH_TASKS, PH_LEAVE, PH_WAIT, PH_POSTS, PH_FDS };
+
+/* An iv_main() in progress. */
+struct frame {
+	enum phase	phase;
+	bool	first;		/* its first turn */
+	bool	collected;	/* timers, in this phase */
+	bool	in_round;	/* of tasks */
+	bool	in_posts;	/* the library's task runs posts */
+	bool	woken;		/* signals have been taken */
+	unsigned	outer_round;
+};
+
+struct model model;
+static struct frame frames[DEPTH + 1], *frame;
+static int64_t clock_seen;
+static unsigned waits;		/* since the last call, not accounted for */
+
+#define M	model
+#define FOR(i, n)	for (int i = 0; i < (n); i++)
+
+/* ---- Lists ------------------------------------------------------------------ */
+
+static void push(struct list *l, int v)
+{
+	l->v[l->n++] = v;
+}
+
+static int find(const struct list *l, int v)
+{
+	FOR(i, l->n)
+		if (l->v[i] == v)
+			return i;
+	return -1;
+}
+
+static bool drop(struct list *l, int v)
+{
+	int i = find(l, v);
+
+	if (i < 0)
+		return false;
+	l->n--;
+	memmove(l->v + i, l->v + i + 1,
+		(size_t)(l->n - i) * sizeof(l->v[0]));
+	return true;
+}
+
+static void move(struct list *from, struct list *to)
+{
+	FOR(i, from->n)
+		push(to, from->v[i]);
+	from->n = 0;
+}
+
+static bool take_head(struct list *l, int v)
+{
+	return l->n > 0 && l->v[0] == v && drop(l, v);
+}
+
+/* ---- What is there ------------------------------------------------------------- */
+
+bool model_task_registered(int i)
+{
+	return find(&M.queue, i) >= 0 || find(&M.round, i) >= 0;
+}
+
+int model_holds(void)
+{
+	int n = M.queue.n + M.round.n, events = 0;
+
+	FOR(i, LINES)
+		n += M.line[i].registered;
+	FOR(i, TIMERS)
+		n += M.timer[i].registered;
+	FOR(i, EVENTS)
+		events += M.event[i];
+	FOR(i, RAWS)
+		n += M.raw[i].registered;
+	FOR(i, SIGNALS)
+		n += M.signal[i].registered;
+	return n + events;
+}
+
+int64_t model_soonest(void)
+{
+	int64_t at = INT64_MAX;
+
+	FOR(i, TIMERS)
+		if (M.timer[i].registered && M.timer[i].at < at)
+			at = M.timer[i].at;
+	return at;
+}
+
+bool model_busy(void)
+{
+	FOR(i, LINES)
+		if (M.line[i].registered &&
+		    (line_level(&M.line[i]) & M.line[i].set))
+			return true;
+	FOR(i, RAWS)
+		if (M.raw[i].posted)
+			return true;
+	/* The library's task for posts need not call anything. */
+	return M.queue.n + M.round.n > model_task_registered(TASK_POSTS) ||
+	       M.pending.n > 0 || M.batch.n > 0 || M.signals.n > 0 ||
+	       model_soonest() <= ground_clock();
+}
+
+unsigned model_depth(void)
+{
+	return (unsigned)(frame - frames);
+}
+
+/* ---- Timers ----------------------------------------------------------------------- */
+
+static int64_t cached_now(void)
+{
+	return M.now_valid ? M.now : clock_seen;
+}
+
+static bool sooner(int a, int b)
+{
+	return M.timer[a].at < M.timer[b].at ||
+	       (M.timer[a].at == M.timer[b].at &&
+		M.timer[a].order < M.timer[b].order);
+}
+
+/* The first that is due at NOW, and not on the list yet; or -1. */
+static int next_due(int64_t now)
+{
+	int best = -1;
+
+	FOR(i, TIMERS)
+		if (M.timer[i].registered && M.timer[i].at <= now &&
+		    find(&M.due, i) < 0 && (best < 0 || sooner(i, best)))
+			best = i;
+	return best;
+}
+
+static void collect(void)
+{
+	int64_t now = cached_now();
+	int i;
+
+	if (model_soonest() != INT64_MAX) {
+		M.now = now;
+		M.now_valid = true;
+	}
+	while ((i = next_due(now)) >= 0)
+		push(&M.due, i);
+	frame->collected = true;
+}
+
+/* One that was registered after the last wait may have to wait for the next. */
+static void leave_timers(void)
+{
+	int64_t now = cached_now();
+
+	if (M.due.n > 0)
+		world_fail("timer %d must be called now", M.due.v[0]);
+	FOR(i, TIMERS)
+		if (M.timer[i].registered && !frame->collected &&
+		    (frame->first ? M.timer[i].at <= now : M.timer[i].must))
+			world_fail("timer %d is due and was not called", i);
+}
+
+/* ---- Tasks, posts and work ------------------------------------------------------------ */
+
+/* The library's task for posts has nothing to do: no call is seen. */
+static void skip_idle_posts(void)
+{
+	if (frame->in_posts && M.batch.n > 0)
+		return;
+	frame->in_posts = false;
+	if (M.working.n > 0 || M.completing >= 0 || M.round.n == 0 ||
+	    M.round.v[0] != TASK_POSTS || M.pending.n > 0 || M.batch.n > 0)
+		return;
+	drop(&M.round, TASK_POSTS);
+	M.ran[TASK_POSTS] = M.current;
+}
+
+static void enter_tasks(void)
+{
+	frame->phase = PH_TASKS;
+	frame->in_posts = false;
+	frame->in_round = M.queue.n + M.round.n > 0;
+	if (!frame->in_round)
+		return;
+	move(&M.queue, &M.round);
+	frame->outer_round = M.current;
+	M.current = ++M.rounds;
+	skip_idle_posts();
+}
+
+static void leave_tasks(void)
+{
+	if (M.round.n > 0)
+		world_fail("task %d must be called now", M.round.v[0]);
+	if (frame->in_posts && M.batch.n > 0)
+		world_fail("event %d must be called now", M.batch.v[0]);
+	if (M.completing >= 0 || M.working.n > 0)
+		world_fail("work is left undone");
+	if (frame->in_round)
+		M.current = frame->outer_round;
+	frame->in_round = false;
+}
+
+static bool task_called(int i)
+{
+	if (!take_head(&M.round, i))
+		return false;
+	M.ran[i] = M.current;
+	return true;
+}
+
+static bool event_called_by_task(int i)
+{
+	if (!frame->in_posts) {
+		if (!task_called(TASK_POSTS))
+			return false;
+		frame->in_posts = true;
+		move(&M.pending, &M.batch);
+	}
+	return take_head(&M.batch, i);
+}
+
+static bool work_called(int i)
+{
+	if (M.completing >= 0)
+		return false;
+	if (M.working.n == 0) {
+		if (!task_called(TASK_WORK))
+			return false;
+		move(&M.work, &M.working);
+	}
+	M.completing = i;
+	return take_head(&M.working, i);
+}
+
+static bool fits_tasks(enum call call, int i)
+{
+	if (!frame->in_round)
+		return false;
+	if (frame->in_posts && M.batch.n > 0)
+		return call == CALL_EVENT && take_head(&M.batch, i);
+	if (call == CALL_COMPLETION) {
+		if (M.completing != i)
+			return false;
+		M.completing = -1;
+		return true;
+	}
+	if (call == CALL_WORK)
+		return work_called(i);
+	if (M.completing >= 0 || M.working.n > 0)
+		return false;
+	if (call == CALL_EVENT)
+		return event_called_by_task(i);
+	return call == CALL_TASK && task_called(i);
+}
+
+/* Those of other threads: not before what the owner has posted. */
+static void take_posts(void)
+{
+	if (!model_task_registered(TASK_POSTS))
+		move(&M.pending, &M.batch);
+}
+
+static void leave_posts(void)
+{
+	take_posts();
+	if (M.batch.n > 0 && !model_task_registered(TASK_POSTS))
+		world_fail("event %d must be called now", M.batch.v[0]);
+}
+
+/* ---- Waiting ------------------------------------------------------------------------------ */
+
+static void check_sleep(void)
+{
+	int64_t now = ground_clock(), soonest = model_soonest();
+
+	if (now == clock_seen)
+		return;
+	if (soonest < clock_seen)
+		soonest = clock_seen;
+	/* busy() as of before the wait: time has not to do with it. */
+	FOR(i, TIMERS)
+		if (M.timer[i].registered && M.timer[i].at <= clock_seen &&
+		    now > clock_seen + ground_late())
+			world_fail("the loop slept though timer %d was due", i);
+	if (soonest < INT64_MAX - ground_late() && now > soonest + ground_late())
+		world_fail("the loop slept %lld ns too long",
+			   (long long)(now - soonest));
+}
+
+/* ASLEEP: the wait has let time pass. */
+static void look_at_lines(bool asleep)
+{
+	FOR(i, LINES) {
+		struct line *l = &M.line[i];
+		unsigned level = line_level(l);
+
+		l->must = l->last = 0;
+		l->served = false;
+		if (!l->registered)
+			continue;
+		l->must = level & l->set;
+		/* Those of the outer loop are not forgotten. */
+		l->ready = level | (model_depth() > 1 ? l->ready : 0);
+		if (ground_keeps_events() && l->was != 0) {
+			l->ready |= l->was;
+			l->must = 0;
+		}
+		if (asleep && l->must != 0)
+			world_fail("the loop slept though line %d is ready",
+				   i);
+		l->was = 0;
+	}
+}
+
+/* What the last wait found; all of it, if the ground does not tell. */
+static void wait_over(void)
+{
+	bool asleep = ground_clock() > clock_seen;
+
+	check_sleep();
+	if (asleep && (M.queue.n > 0 || M.round.n > 0 || M.pending.n > 0 ||
+		       M.batch.n > 0 || M.signals.n > 0))
+		world_fail("the loop slept though there was something to do");
+	if (waits-- == 0)
+		world_fail("two turns without a wait");
+	look_at_lines(asleep);
+	FOR(i, RAWS) {
+		M.raw[i].ready = M.raw[i].posted;
+		if (asleep && M.raw[i].posted)
+			world_fail("the loop slept though raw event %d was "
+				   "posted", i);
+	}
+	FOR(i, TIMERS)
+		M.timer[i].must = M.timer[i].registered &&
+			M.timer[i].at <= ground_clock() - ground_late();
+	M.signal_ready = M.signal_posted;
+	M.signal_must = M.signals;
+	frame->woken = false;
+	M.serving = -1;
+	M.now_valid = false;
+	clock_seen = ground_clock();
+	ground_check_interest();
+}
+
+/* ---- Descriptors ------------------------------------------------------------------------- */
+
+static unsigned above(unsigned band)
+{
+	return band ? BANDS & ~(2 * band - 1) : BANDS;
+}
+
+/* The loop has gone on to another descriptor. */
+static void stop_serving(void)
+{
+	struct line *l;
+
+	if (M.serving < 0)
+		return;
+	l = &M.line[M.serving];
+	if (l->must & l->set & above(l->last))
+		world_fail("line %d: band %u must be called now", M.serving,
+			   l->must & l->set & above(l->last));
+	l->served = true;
+	M.serving = -1;
+}
+
+static bool line_called(int i, unsigned band)
+{
+	struct line *l = &M.line[i];
+
+	if (l->served || !(l->ready & band) || band <= l->last)
+		return false;
+	if (!l->registered || !(l->set & band))
+		world_fail("line %d: no handler for band %u", i, band);
+	if (M.serving != i)
+		stop_serving();
+	if (l->must & l->set & (band - 1) & above(l->last))
+		world_fail("line %d: band %u called too early", i, band);
+	M.serving = i;
+	l->last = band;
+	return true;
+}
+
+static bool raw_called(int i)
+{
+	if (!M.raw[i].ready)
+		return false;
+	stop_serving();
+	M.raw[i].ready = M.raw[i].posted = false;
+	return true;
+}
+
+static bool signal_called(int i)
+{
+	if (M.signal_batch.n == 0 && !frame->woken && M.signal_ready) {
+		stop_serving();
+		move(&M.signals, &M.signal_batch);
+		frame->woken = true;
+		M.signal_posted = false;
+	}
+	if (!take_head(&M.signal_batch, i))
+		return false;
+	drop(&M.signal_must, i);
+	return true;
+}
+
+static void leave_fds(void)
+{
+	stop_serving();
+	FOR(i, LINES)
+		if (M.line[i].registered && !M.line[i].served &&
+		    (M.line[i].must & M.line[i].set))
+			world_fail("line %d: band %u was ready and not called",
+				   i, M.line[i].must & M.line[i].set);
+	FOR(i, RAWS)
+		if (M.raw[i].ready)
+			world_fail("raw event %d was not called", i);
+	if (M.signal_must.n > 0 || M.signal_batch.n > 0)
+		world_fail("signal %d was not called", M.signal_must.n > 0 ?
+			   M.signal_must.v[0] : M.signal_batch.v[0]);
+	M.signal_posted = M.signals.n > 0;
+}
+
+/* ---- Phases --------------------------------------------------------------------------------- */
+
+static bool fits(enum call call, int i, unsigned band)
+{
+	switch (frame->phase) {
+	case PH_TIMERS:
+		if (call != CALL_TIMER)
+			return false;
+		if (!frame->collected)
+			collect();
+		return take_head(&M.due, i);
+	case PH_TASKS:
+		return fits_tasks(call, i);
+	case PH_LEAVE:
+		return call == CALL_RETURN;
+	case PH_WAIT:
+		return call == CALL_WAIT;
+	case PH_POSTS:
+		if (call != CALL_EVENT)
+			return false;
+		take_posts();
+		return !model_task_registered(TASK_POSTS) &&
+		       take_head(&M.batch, i);
+	case PH_FDS:
+		if (M.signal_batch.n > 0 && call != CALL_SIGNAL)
+			return false;
+		return (call == CALL_FD && line_called(i, band)) ||
+		       (call == CALL_RAW && raw_called(i)) ||
+		       (call == CALL_SIGNAL && signal_called(i));
+	}
+	return false;
+}
+
+static void next_phase(void)
+{
+	switch (frame->phase) {
+	case PH_TIMERS:
+		leave_timers();
+		enter_tasks();
+		break;
+	case PH_TASKS:
+		leave_tasks();
+		frame->phase = M.quit || model_holds() == 0 ? PH_LEAVE
+							    : PH_WAIT;
+		break;
+	case PH_LEAVE:
+		world_fail("iv_main() should have returned");
+	case PH_WAIT:
+		if (ground_tells)
+			world_fail("a turn without a wait");
+		wait_over();
+		frame->phase = PH_POSTS;
+		break;
+	case PH_POSTS:
+		leave_posts();
+		frame->phase = PH_FDS;
+		break;
+	case PH_FDS:
+		leave_fds();
+		frame->first = frame->collected = false;
+		frame->phase = PH_TIMERS;
+		break;
+	}
+}
+
+static const char *const call_names[] = {
+	"timer", "task", "work", "completion", "event", "line", "raw event",
+	"signal", "wait", "return"
+};
+
+/* True while the model lags behind: the loop has waited since the last call. */
+static bool behind(unsigned passed)
+{
+	return !ground_tells && waits > 0 && passed == 0;
+}
+
+void model_called(enum call call, int i, unsigned band)
+{
+	unsigned n = 0, passed = 0;
+
+	if (frame == frames)
+		world_fail("%s %d: called outside iv_main()", call_names[call],
+			   i);
+	waits = ground_waits();
+	while (behind(passed) || !fits(call, i, band)) {
+		if (++n > 12)
+			world_fail("%s %d (band %u) is not due",
+				   call_names[call], i, band);
+		passed += frame->phase == PH_WAIT;
+		next_phase();
+	}
+	if (waits > IDLE_WAITS)
+		world_fail("%u waits for nothing", waits);
+}
+
+void model_done(void)
+{
+	if (frame->phase == PH_TASKS)
+		skip_idle_posts();
+}
+
+void model_begin(void)
+{
+	memset(&model, 0, sizeof(model));
+	M.completing = M.serving = -1;
+	frame = frames;
+	FOR(i, LINES)
+		M.line[i].fd = M.line[i].peer = -1;
+}
+
+void model_enter(void)
+{
+	frame++;
+	memset(frame, 0, sizeof(*frame));
+	frame->first = true;
+	M.quit = false;
+	clock_seen = ground_clock();
+	ground_waits();
+	waits = 0;
+}
+
+void model_leave(void)
+{
+	model_called(CALL_RETURN, 0, 0);
+	frame--;
+	clock_seen = ground_clock();
+	/* What an inner loop has served the outer one does not serve. */
+	FOR(i, LINES)
+		M.line[i].must = 0;
+	M.signal_ready = M.signal_ready && M.signal_posted;
+}
+
+void model_advanced(void)
+{
+	clock_seen = ground_clock();
+}
+
+/* ---- Changes ----------------------------------------------------------------------------------- */
+
+void model_line_changes(struct line *l)
+{
+	l->was |= line_level(l);
+}
+
+void model_line_set(struct line *l, unsigned set)
+{
+	l->must &= set;
+	l->set = set;
+}
+
+void model_line_register(struct line *l, unsigned set)
+{
+	l->registered = true;
+	l->set = set;
+	l->ready = l->must = l->last = l->was = 0;
+	l->served = false;
+}
+
+void model_line_unregister(struct line *l)
+{
+	l->registered = false;
+	l->ready = l->must = 0;
+	if (M.serving == (int)(l - M.line))
+		M.serving = -1;
+}
+
+void model_timer_register(int i, int64_t at)
+{
+	M.timer[i].registered = true;
+	M.timer[i].must = false;
+	M.timer[i].at = at;
+	M.timer[i].order = ++M.orders;
+}
+
+void model_timer_unregister(int i)
+{
+	M.timer[i].registered = false;
+	drop(&M.due, i);
+}
+
+void model_task_register(int i)
+{
+	push(M.current != 0 && M.ran[i] != M.current ? &M.round : &M.queue, i);
+}
+
+void model_task_unregister(int i)
+{
+	if (!drop(&M.queue, i))
+		drop(&M.round, i);
+}
+
+void model_task_init(int i)
+{
+	M.ran[i] = M.current;
+}
+
+void model_event_post(int i, bool from_owner)
+{
+	if (find(&M.pending, i) >= 0 || find(&M.batch, i) >= 0)
+		return;
+	push(&M.pending, i);
+	if (from_owner && !model_task_registered(TASK_POSTS))
+		model_task_register(TASK_POSTS);
+}
+
+void model_event_unregister(int i)
+{
+	M.event[i] = false;
+	if (!drop(&M.pending, i))
+		drop(&M.batch, i);
+}
+
+void model_work_submit(int i)
+{
+	M.item[i] = true;
+	if (!M.worked)
+		model_task_init(TASK_WORK);
+	M.worked = true;
+	push(&M.work, i);
+	if (!model_task_registered(TASK_WORK))
+		model_task_register(TASK_WORK);
+}
+
+/* ---- Signals -------------------------------------------------------------------------------------- */
+
+static void signal_wake(int i)
+{
+	if (find(&M.signals, i) >= 0 || find(&M.signal_batch, i) >= 0)
+		return;
+	if (M.signals.n == 0)
+		M.signal_posted = true;
+	push(&M.signals, i);
+}
+
+/* The exclusive ones first, then by address. */
+static bool signal_before(const struct signal *a, const struct signal *b)
+{
+	if (a->exclusive != b->exclusive)
+		return a->exclusive;
+	return (uintptr_t)a->address < (uintptr_t)b->address;
+}
+
+/* The next of those for SIGNUM after LAST, which may be -1. */
+static int next_signal(int signum, bool own_thread, int last)
+{
+	int best = -1;
+
+	FOR(i, SIGNALS) {
+		const struct signal *s = &M.signal[i];
+
+		if (!s->registered || s->signum != signum ||
+		    s->own_thread != own_thread ||
+		    (last >= 0 && (i == last ||
+				   !signal_before(&M.signal[last], s))))
+			continue;
+		if (best < 0 || signal_before(s, &M.signal[best]))
+			best = i;
+	}
+	return best;
+}
+
+static bool signal_wake_all(int signum, bool own_thread)
+{
+	int i = next_signal(signum, own_thread, -1);
+	bool found = i >= 0;
+
+	for (; i >= 0; i = next_signal(signum, own_thread, i)) {
+		signal_wake(i);
+		if (M.signal[i].exclusive)
+			break;
+	}
+	return found;
+}
+
+void model_signal_raise(int signum)
+{
+	if (!signal_wake_all(signum, true))
+		signal_wake_all(signum, false);
+}
+
+void model_signal_unregister(int i)
+{
+	struct signal *s = &M.signal[i];
+	bool was_pending = drop(&M.signals, i) || drop(&M.signal_batch, i);
+	bool others = false;
+
+	s->registered = false;
+	drop(&M.signal_must, i);
+	if (was_pending && s->exclusive &&
+	    !signal_wake_all(s->signum, s->own_thread) && s->own_thread)
+		signal_wake_all(s->signum, false);
+	FOR(j, SIGNALS)
+		others |= M.signal[j].registered;
+	if (!others)
+		M.signal_posted = M.signal_ready = false;
+}

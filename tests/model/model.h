@@ -1,0 +1,207 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * model.h - random programs against a model of what the library promises.
+ *
+ * A program is a string of records of four bytes: command, two operands, and
+ * whether a handler may execute it.  The same bytes are made by a generator,
+ * replayed, shrunk, enumerated and fuzzed.
+ *
+ *	world.c		the commands, on the library and on the model
+ *	model.c		the model: what may be called now, and what must be
+ *	real.c		descriptors of the kernel, time kept by the spy
+ *	sim.c		descriptors, a poll method and time of its own
+ */
+#ifndef IV_MODEL_H
+#define IV_MODEL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#define RECORD		4
+#define PROGRAM_MAX	2048
+
+/* ---- Running programs (world.c) --------------------------------------------- */
+
+/* Does not return if the library and the model disagree. */
+void world_run(const uint8_t *program, size_t size);
+
+/* Commands executed and handlers called since the process began. */
+extern uint64_t world_steps, world_calls;
+
+extern unsigned world_commands;
+const char *world_command_name(unsigned op);
+
+/* Prints what it does. */
+extern bool world_verbose;
+
+void world_say(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+void world_fail(const char *fmt, ...)
+	__attribute__((noreturn, format(printf, 1, 2)));
+
+/* ---- Lines: descriptors and what is at their other end ----------------------- */
+
+enum { ERR = 1, IN = 2, OUT = 4, BANDS = 7 };
+enum end { READER, WRITER, SOCKET };
+
+struct line {
+	enum end	end;
+	int	fd, peer;	/* -1: not open */
+	unsigned	in, out;	/* bytes on their way */
+	bool	full;		/* nothing can be written */
+	bool	eof;		/* the peer was shut down */
+	bool	shut;		/* fd was shut down */
+
+	bool	registered;
+	unsigned	set;		/* bands with handlers */
+	unsigned	was;		/* bands ready since the last wait */
+	/* As of the last wait: */
+	unsigned	ready;		/* may be called */
+	unsigned	must;		/* must be called */
+	unsigned	last;		/* the highest band called */
+	bool	served;		/* another was called after it */
+};
+
+static inline unsigned line_level(const struct line *l)
+{
+	bool hup = l->peer < 0 ||
+		   (l->end == SOCKET && l->eof && l->shut);
+
+	if (hup)
+		return BANDS;
+	return (l->end != WRITER && (l->in > 0 || l->eof) ? IN : 0U) |
+	       (l->end != READER && !l->full ? OUT : 0U);
+}
+
+/* ---- The model (model.c) ------------------------------------------------------ */
+
+#define LINES	6
+#define TIMERS	7	/* the first one paces the loop */
+#define TASKS	6	/* so does this */
+#define EVENTS	5
+#define RAWS	3
+#define SIGNALS	5
+#define ITEMS	3
+#define DEPTH	4	/* iv_main() in iv_main() ... */
+
+/* Tasks of the library: for posts of its own thread, for work. */
+#define TASK_POSTS	TASKS
+#define TASK_WORK	(TASKS + 1)
+#define ALL_TASKS	(TASKS + 2)
+
+enum call {
+	CALL_TIMER, CALL_TASK, CALL_WORK, CALL_COMPLETION, CALL_EVENT,
+	CALL_FD, CALL_RAW, CALL_SIGNAL,
+	CALL_WAIT,		/* the poll method was told to wait */
+	CALL_RETURN		/* of iv_main() */
+};
+
+struct list {
+	int	n;
+	int	v[16];
+};
+
+struct signal {
+	bool	registered;
+	int	signum;
+	bool	exclusive, own_thread;
+	const void	*address;
+};
+
+struct model {
+	struct line	line[LINES];
+	struct {
+		bool	registered;
+		int64_t	at;
+		uint64_t	order;
+		bool	must;		/* the last wait ended after that */
+	} timer[TIMERS];
+	unsigned	ran[ALL_TASKS];	/* round in which it was called or INITed */
+	bool	event[EVENTS];
+	struct {
+		bool	registered, posted, ready;
+	} raw[RAWS];
+	struct signal	signal[SIGNALS];
+	bool	worked;			/* work has been submitted */
+	bool	item[ITEMS];
+
+	bool	quit;
+	uint64_t	orders;		/* timers registered so far */
+	bool	now_valid;
+	int64_t	now;			/* as iv_now shows it */
+	struct list	due, queue, round, pending, batch;
+	struct list	work, working;
+	int	completing;		/* -1, or the item to complete next */
+	struct list	signals, signal_batch, signal_must;
+	bool	signal_posted, signal_ready;
+	int	serving;		/* line, or -1 */
+	unsigned	rounds, current;	/* rounds begun; in progress or 0 */
+};
+
+extern struct model model;
+
+void model_begin(void);
+void model_enter(void);			/* iv_main() is called */
+void model_leave(void);			/* ... and has returned */
+unsigned model_depth(void);
+/* The clock was moved by a command. */
+void model_advanced(void);
+
+/* Stops the program unless this call is right now: of object I, of BAND. */
+void model_called(enum call call, int i, unsigned band);
+/* The handler has returned. */
+void model_done(void);
+
+/* True if a handler will be called though nothing else happens. */
+bool model_busy(void);
+/* What keeps iv_main() from returning. */
+int model_holds(void);
+/* The soonest timer, or INT64_MAX. */
+int64_t model_soonest(void);
+
+/* Each before the library is told. */
+void model_line_changes(struct line *l);
+void model_line_set(struct line *l, unsigned set);
+void model_line_register(struct line *l, unsigned set);
+void model_line_unregister(struct line *l);
+void model_timer_register(int i, int64_t at);
+void model_timer_unregister(int i);
+void model_task_register(int i);
+void model_task_unregister(int i);
+bool model_task_registered(int i);
+void model_task_init(int i);
+void model_event_unregister(int i);
+void model_event_post(int i, bool from_owner);
+void model_signal_raise(int signum);
+void model_signal_unregister(int i);
+void model_work_submit(int i);
+
+/* ---- The ground: real.c or sim.c ------------------------------------------------ */
+
+void ground_begin(const uint8_t *program, size_t size);
+void ground_end(void);
+void ground_restart(void);			/* the loop was taken down */
+void ground_pair(enum end end, int fds[2]);	/* fds[0] is ours */
+void ground_write(int fd, unsigned n);
+void ground_fill(int fd);
+void ground_read(int fd, unsigned n);		/* n: what there is */
+void ground_shutdown(int fd);
+void ground_close(int fd);
+
+int64_t ground_clock(void);
+void ground_advance(int64_t ns);
+
+/* Waits since the last call; a turn of the loop has at least one. */
+unsigned ground_waits(void);
+/* How late a wait may end. */
+int64_t ground_late(void);
+/* The kernel tells what was ready at some time since the last wait. */
+bool ground_keeps_events(void);
+/* It tells the model of each wait, by model_called(CALL_WAIT), what is ready. */
+extern const bool ground_tells;
+/* Asks the kernel whether it knows what the model knows. */
+void ground_check_levels(void);
+void ground_check_interest(void);
+
+#endif

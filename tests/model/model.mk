@@ -1,0 +1,30 @@
+# SPDX-License-Identifier: MIT
+#
+# Random programs against a model: the real poll methods, the emulated ones.
+
+MODEL = \
+	tests/model/main.c \
+	tests/model/main.h \
+	tests/model/model.c \
+	tests/model/model.h \
+	tests/model/stubs.c \
+	tests/model/world.c
+MODEL_REAL = $(MODEL) tests/model/real.c $(SPY)
+MODEL_WRAPS = $(SPY_WRAPS) -Wl,--wrap=ivi_note
+
+MODELS = tests/model/model
+if EMULATED_KERNELS
+MODELS += tests/model/model-emulated
+endif
+check_PROGRAMS += $(MODELS)
+
+tests_model_model_SOURCES = $(MODEL_REAL)
+tests_model_model_LDADD = lib/libivykis-inside.la
+tests_model_model_LDFLAGS = $(MODEL_WRAPS)
+tests_model_model_emulated_SOURCES = $(MODEL_REAL)
+tests_model_model_emulated_CPPFLAGS = -DMODEL_EMULATED $(AM_CPPFLAGS)
+tests_model_model_emulated_LDADD = tests/emu/libemulated.la
+tests_model_model_emulated_LDFLAGS = $(MODEL_WRAPS)
+
+dist_check_SCRIPTS += tests/model/model.sh
+TESTS += tests/model/model.sh
