@@ -179,15 +179,16 @@ static void note_blocking(int fd)
 }
 
 /* Close-on-exec, nonblocking, and in-line urgent data.  1 if the descriptor
-   is a socket, 0 if not, or a negative errno value. */
-static int prepare(int fd)
+   is a socket, 0 if not, or a negative errno value.  LIKELY: it may well be
+   nonblocking already, and to ask for that is cheaper than to set it. */
+static int prepare(int fd, bool likely)
 {
 	int ret;
 
 	ret = ivi_fd_cloexec(fd);
 	if (IVI_DEBUGGING && ret == 0)
 		note_blocking(fd);
-	if (ret == 0)
+	if (ret == 0 && (!likely || ivi_fd_is_blocking(fd)))
 		ret = ivi_fd_nonblock(fd);
 	if (ret < 0)
 		return ret;
@@ -314,6 +315,7 @@ IVI_PUBLIC void IV_FD_INIT(struct iv_fd *fd)
 	ivi_check_object("IV_FD_INIT", "iv_fd", fd);
 	fd->fd = -1;
 	fd->handler_in = fd->handler_out = fd->handler_err = NULL;
+	ivi_fd(fd)->flags = 0;
 	ivi_fd(fd)->state = 0;
 }
 
@@ -325,7 +327,8 @@ IVI_PUBLIC void iv_fd_register(struct iv_fd *fd)
 	if (fd->fd < 0)
 		iv_fatal("iv_fd_register: invalid fd %d [iv_fd %p]", fd->fd,
 			 (void *)fd);
-	ret = prepare(fd->fd);
+	/* What has been registered before mostly comes back as it was. */
+	ret = prepare(fd->fd, ivi_fd(fd)->flags & IVI_FD_GONE);
 	if (ret >= 0)
 		ret = attach(loop, fd, 0, bands_wanted(fd) != 0 &&
 			     !surely_pollable(loop, fd->fd, ret));
@@ -344,7 +347,7 @@ IVI_PUBLIC int iv_fd_register_try(struct iv_fd *fd)
 	if (fd->fd >= 0)
 		ret = attach(loop, fd, 0, true);
 	if (ret == 0) {
-		ret = prepare(fd->fd);
+		ret = prepare(fd->fd, false);
 		if (ret < 0)
 			ivi_fd_detach(loop, fd);
 	}

@@ -60,7 +60,7 @@ IVI_OVERLAY(iv_fd, pad, ivi_fd)
 #define IVI_FD_EDGE	0x01	/* report transitions only (IVI_CAP_EDGE) */
 #define IVI_FD_PROBE	0x02	/* apply() must ask the kernel even if nothing
 				   is wanted: does it take this descriptor? */
-#define IVI_FD_GONE	0x04	/* being unregistered */
+#define IVI_FD_GONE	0x04	/* being, or having been, unregistered */
 #define IVI_FD_NOTED	0x08	/* debug builds: was found closed */
 
 struct ivi_poll_method {

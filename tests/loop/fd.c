@@ -92,6 +92,29 @@ TEST(register_try_sets_flags_for_good)
 	check_side_effects(iv_fd_register_try);
 }
 
+/* The same iv_fd, and another file: nothing about it is taken for granted. */
+TEST(registering_again_sets_flags_anew)
+{
+	struct iv_fd fd;
+	int fds[2], i;
+
+	iv_init();
+	CHECK_SYS(socketpair(AF_UNIX, SOCK_STREAM, 0, fds));
+	IV_FD_INIT(&fd);
+	for (i = 0; i < 2; i++) {
+		fd.fd = fds[i];
+		iv_fd_register(&fd);
+		check_flags(fds[i], 1, 1, 1);
+		iv_fd_unregister(&fd);
+	}
+	CHECK_SYS(fcntl(fds[1], F_SETFL, 0));
+	iv_fd_register(&fd);
+	check_flags(fds[1], 1, 1, 1);
+	iv_fd_unregister(&fd);
+	close_pair(fds);
+	iv_deinit();
+}
+
 TEST(register_try_says_why_not)
 {
 	struct iv_fd fd;
