@@ -27,6 +27,8 @@ static pthread_key_t exit_key;
 static int exit_error;
 static void (*exit_call)(void *loop);
 
+/* Atomic for ThreadSanitizer only, to which the threads of the parent still
+   exist in the child. */
 static unsigned fork_generation = 1;
 static void (*fork_after)(void);
 
@@ -69,8 +71,10 @@ int ivi_self_set(struct ivi_loop *loop, void (*at_exit)(void *loop))
 
 static void in_child(void)
 {
-	if (++fork_generation == 0)
-		fork_generation = 1;
+	unsigned next = ivi_fork_generation() + 1;
+
+	__atomic_store_n(&fork_generation, next != 0 ? next : 1,
+			 __ATOMIC_RELAXED);
 	fork_after();
 }
 
@@ -82,7 +86,7 @@ int ivi_fork_watch(void (*before)(void), void (*after)(void))
 
 unsigned ivi_fork_generation(void)
 {
-	return fork_generation;
+	return __atomic_load_n(&fork_generation, __ATOMIC_RELAXED);
 }
 
 void ivi_relax(unsigned n)

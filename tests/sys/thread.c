@@ -4,6 +4,7 @@
  */
 #include "config.h"
 #include <fcntl.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -121,6 +122,41 @@ TEST_ONCE(each_child_is_a_generation_further)
 	CHECK_INT(ivi_fork_generation(), ==, generation);
 	CHECK_INT(before_calls, ==, 1);
 	CHECK_INT(after_calls, ==, 1);
+}
+
+static int looked;
+
+static void *look(void *unused)
+{
+	CHECK_INT(ivi_fork_generation(), >, 0);
+	__atomic_store_n(&looked, 1, __ATOMIC_RELAXED);
+	return unused;
+}
+
+static void die(void *unused)
+{
+	(void)unused;
+	kill(getpid(), SIGKILL);
+}
+
+/* ThreadSanitizer once took that for a race, in the child of a process whose
+   other threads have ended, but are yet to be joined. */
+TEST_ONCE(forked_after_others_have_looked_at_the_generation)
+{
+	pthread_t tid;
+	int i, status;
+
+	iv_init();
+	CHECK_INT(pthread_create(&tid, NULL, look, NULL), ==, 0);
+	while (!__atomic_load_n(&looked, __ATOMIC_RELAXED))
+		sched_yield();
+	/* The first of these may be too early. */
+	for (i = 0; i < 20; i++) {
+		CHECK_SYS(waitpid(fork_child(die, NULL), &status, 0));
+		CHECK(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
+	}
+	CHECK_INT(pthread_join(tid, NULL), ==, 0);
+	iv_deinit();
 }
 
 /* ---- Signals ---------------------------------------------------------------------- */
