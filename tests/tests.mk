@@ -191,6 +191,15 @@ HISTORY = tests/history/log.c tests/history/log.h
 tests_history_history_t_SOURCES = tests/history/history.c $(HISTORY)
 tests_history_judge_t_SOURCES = tests/history/judge.c $(HISTORY)
 
+# ---- Everything for longer
+TESTS_C += \
+	tests/soak/soak.t
+tests_soak_soak_t_SOURCES = tests/soak/soak.c tests/soak/load.c \
+	tests/soak/load.h $(SPY)
+tests_soak_soak_t_LDADD = $(INSIDE)
+tests_soak_soak_t_LDFLAGS = $(SPY_WRAPS) \
+	-Wl,--wrap=fork,--wrap=pthread_create
+
 TESTS_SH = \
 	tests/integration/dropin.sh \
 	tests/integration/demo.sh \

@@ -89,12 +89,63 @@ long spy_blocks(void)
 	return LOAD(blocks);
 }
 
+static unsigned storm_percent, storm_dice;
+
+void spy_storm(unsigned percent)
+{
+	if (percent > 0)
+		STORE(fail_done, 0);
+	STORE(storm_percent, percent);
+}
+
+int spy_storm_hits(void)
+{
+	unsigned x, percent = LOAD(storm_percent);
+
+	if (percent == 0)
+		return 0;
+	x = ADD(storm_dice, 2654435769U);
+	x = (x ^ x >> 16) * 0x45d9f3bU;
+	if ((x ^ x >> 16) % 100 >= percent)
+		return 0;
+	ADD(fail_done, 1);
+	return 1;
+}
+
+/* What passes; 0 for calls that do not fail so. */
+static int storm_error(enum spy_call call)
+{
+	switch (call) {
+	case SPY_MALLOC:
+	case SPY_EPOLL_CTL:
+		return ENOMEM;
+	case SPY_EPOLL_CREATE:
+	case SPY_EVENTFD:
+	case SPY_PIPE2:
+	case SPY_PIPE:
+	case SPY_TIMERFD_CREATE:
+		return EMFILE;
+	case SPY_WAIT:
+	case SPY_NAP:
+	case SPY_READ:
+	case SPY_WRITE:
+		return EINTR;
+	default:
+		return 0;
+	}
+}
+
 /* 0, or the error with which this call is to fail. */
 static int called(enum spy_call call)
 {
 	unsigned n;
 
 	ADD(counts[call], 1);
+	if (LOAD(storm_percent) > 0 && storm_error(call) != 0 &&
+	    spy_storm_hits()) {
+		errno = storm_error(call);
+		return errno;
+	}
 	if (LOAD(failing) != (int)call)
 		return 0;
 	n = ADD(fail_seen, 1);

@@ -44,6 +44,15 @@ void spy_reset(void);
 void spy_fail(enum spy_call call, unsigned nth, unsigned times, int err);
 void spy_heal(void);
 
+/*
+ * From now on PERCENT of the calls fail with an error that passes: those that
+ * need memory or descriptors, or can be interrupted.  0: no more.
+ */
+void spy_storm(unsigned percent);
+
+/* For calls that a test wraps itself: whether this one is to fail. */
+int spy_storm_hits(void);
+
 /* How many calls have been made to fail. */
 unsigned spy_failed(void);
 
