@@ -9,7 +9,8 @@ set -u
 data=$1
 name=${data%.dat}
 
-# The slope is that of the line of best fit to the last three quarters.
+# The slope is that of the line of best fit to the last three quarters, if the
+# run was long enough for that to mean anything.
 awk '
 { t[NR] = $1; rss[NR] = $2; fds = $3 > fds ? $3 : fds
   threads = $4 > threads ? $4 : threads
@@ -23,7 +24,7 @@ END {
 	d = n * xx - x * x
 	printf "%d s, %d rounds, memory %d KiB at the end", t[NR],
 		rounds[NR], rss[NR]
-	if (d > 0)
+	if (d > 0 && t[NR] >= 300)
 		printf ", slope %.0f KiB/h", 3600 * (n * xy - x * y) / d
 	printf ", at most %d descriptors and %d threads\n", fds, threads
 }' "$data"

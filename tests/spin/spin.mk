@@ -6,5 +6,6 @@ EXTRA_DIST += \
 	tests/spin/pool.pml \
 	tests/spin/run.sh \
 	tests/spin/signal.pml \
+	tests/spin/thread.pml \
 	tests/spin/unregister.pml \
 	tests/spin/wakeup.pml
