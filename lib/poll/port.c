@@ -32,11 +32,24 @@ static int events_of(const struct ivi_fd *f)
 	       (f->wanted & IVI_OUT ? POLLOUT : 0);
 }
 
+/* EAGAIN: the port has as many objects as it may have, port_associate(3C). */
+static int refusal(int err)
+{
+	switch (err) {
+	case EBADFD:
+		return -EBADF;
+	case EAGAIN:
+		return -ENOSPC;
+	default:
+		return -err;
+	}
+}
+
 static int associate(struct port *port, struct ivi_fd *f)
 {
 	if (port_associate(port->fd, PORT_SOURCE_FD,
 			   (uintptr_t)ivi_fd_pub(f)->fd, events_of(f), f) < 0)
-		return errno == EBADFD ? -EBADF : -errno;
+		return refusal(errno);
 	f->armed = (uint8_t)(ASSOCIATED | f->wanted);
 	return 0;
 }
