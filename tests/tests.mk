@@ -220,7 +220,8 @@ TESTS_SH = \
 	tests/meta/mirror.sh \
 	tests/meta/slices.sh \
 	tests/meta/spdx.sh \
-	tests/meta/version.sh
+	tests/meta/version.sh \
+	tests/torture/complete.sh
 
 # What scripts read.
 TESTS_EXTRA = \

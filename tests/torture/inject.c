@@ -1,19 +1,23 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * inject.c - makes calls of the library fail; for LD_PRELOAD.
+ * inject.c - makes calls of the library fail: for LD_PRELOAD.
  *
- * Only calls whose return address lies in a library called libivykis count.
+ * Only calls that return into libivykis.so are counted.  What cannot fail is
+ * listed in infallible.txt; complete.sh compares both lists with the library.
  *
- *	TORTURE=CALL/MODE/N/ERRNO[,...]
- *		MODE once: the Nth call fails; pair: the Nth and the next; on:
- *		all from the Nth on; random: each with N per cent.  ERRNO is a
- *		number; 0: what is read or written is short.
- *	TORTURE_SEED=NUMBER	for random
- *	TORTURE_LOG=FILE	gets the name of each call that counts
+ * Environment, and torture_begin():
+ *	TORTURE		rules CALL/MODE/N/ERRNO, separated by commas.  MODE is
+ *			'o': the Nth call fails; 'p': that and the next; 'b':
+ *			that and 19 more; 'f': all from then on; 'r': each with
+ *			N percent.  ERRNO 0: does only one byte
+ *	TORTURE_SEED	for 'r'
+ *	TORTURE_PAGE	file to which what was counted is mapped
  *
- * A call that fails is not made, except for close(2): Linux closes anyway.
- * With the emulated kernels the library is libivykis-emulated, and their own
+ * With the emulated kernels the library is libivykis-emulated.so, and their own
  * calls do not count.
+ *
+ * A call that fails is not made, unless the error says that it has had its
+ * effect: close(2) always has, and "not there" is true afterwards.
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -28,8 +32,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/eventfd.h>
 #include <sys/inotify.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -37,86 +43,102 @@
 #include <sys/timerfd.h>
 #include <sys/uio.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
+#include "inject.h"
 #include "port.h"
 #include "sys/devpoll.h"
 #include "sys/event.h"
 
-#define EXPORT __attribute__((visibility("default")))
-
-/* ---- Rules --------------------------------------------------------------- */
-
-#define MOST_RULES	16
-
-enum mode { ONCE, PAIR, ON, RANDOM };
+#define MAX_RULES	64
+#define MAX_KINDS	96
+#define MAX_BLOCKS	65536	/* a power of two */
+#define BURST		20
 
 struct rule {
-	char		call[24];
-	enum mode	mode;
-	int		n;
-	int		err;
-	int		seen;
+	char	call[32];
+	char	mode;
+	unsigned n;
+	int	err;
 };
 
-static const char *const mode_names[] = { "once", "pair", "on", "random" };
-static struct rule rules[MOST_RULES];
-static int rule_count;
-static unsigned dice;
+/* Shared with the children that a process starts. */
+struct page {
+	char		name[MAX_KINDS][32];
+	unsigned	calls[MAX_KINDS];
+	unsigned	failed;
+	unsigned	dice;
+};
 
-static enum mode mode_called(const char *name)
-{
-	int mode;
+static struct rule rules[MAX_RULES];
+static unsigned rule_count;
+static uintptr_t lowest, highest;
+static struct page private_page;
+static struct page *page = &private_page;
 
-	for (mode = ONCE; mode <= RANDOM; mode++)
-		if (strcmp(mode_names[mode], name) == 0)
-			return (enum mode)mode;
-	abort();
-}
+/* ---- Rules -------------------------------------------------------------- */
 
 static void add_rule(char *text)
 {
-	struct rule *r = &rules[rule_count++];
-	char *save, *call = strtok_r(text, "/", &save);
-	char *mode = strtok_r(NULL, "/", &save);
-	char *n = strtok_r(NULL, "/", &save);
-	char *err = strtok_r(NULL, "/", &save);
+	struct rule *r = &rules[rule_count];
+	char *save;
+	const char *call = strtok_r(text, "/", &save);
+	const char *mode = strtok_r(NULL, "/", &save);
+	const char *n = strtok_r(NULL, "/", &save);
+	const char *err = strtok_r(NULL, "/", &save);
 
-	if (err == NULL || rule_count == MOST_RULES)
+	if (err == NULL || rule_count == MAX_RULES)
 		abort();
 	strncpy(r->call, call, sizeof(r->call) - 1);
-	r->mode = mode_called(mode);
-	r->n = atoi(n);
+	r->mode = *mode;
+	r->n = (unsigned)atoi(n);
 	r->err = atoi(err);
+	rule_count++;
 }
 
-static int percent(void)
+static void set_rules(const char *text)
 {
-	unsigned x = __atomic_add_fetch(&dice, 2654435769U, __ATOMIC_RELAXED);
+	static char copy[MAX_RULES * 40];
+	char *save;
+	char *rule;
 
-	x = (x ^ x >> 16) * 0x45d9f3bU;
-	return (int)((x ^ x >> 16) % 100);
+	rule_count = 0;
+	memset(rules, 0, sizeof(rules));
+	if (text == NULL)
+		return;
+	strncpy(copy, text, sizeof(copy) - 1);
+	for (rule = strtok_r(copy, ",", &save); rule != NULL;
+	     rule = strtok_r(NULL, ",", &save))
+		add_rule(rule);
 }
 
-static int hits(struct rule *r)
+void torture_begin(const char *text)
 {
-	int nth = __atomic_add_fetch(&r->seen, 1, __ATOMIC_RELAXED);
+	const char *seed = getenv("TORTURE_SEED");
 
-	switch (r->mode) {
-	case ONCE:
-		return nth == r->n;
-	case PAIR:
-		return nth == r->n || nth == r->n + 1;
-	case ON:
-		return nth >= r->n;
-	default:
-		return percent() < r->n;
-	}
+	memset(page->calls, 0, sizeof(page->calls));
+	page->failed = 0;
+	page->dice = seed != NULL ? (unsigned)atoi(seed) * 2654435761u : 1;
+	set_rules(text);
 }
 
-/* ---- Who calls ------------------------------------------------------------- */
+void torture_heal(void)
+{
+	set_rules(NULL);
+}
 
-static uintptr_t lowest, highest;
-static int log_fd = -1;
+const char *torture_count(unsigned i, unsigned *calls)
+{
+	if (i >= MAX_KINDS || page->name[i][0] == '\0')
+		return NULL;
+	*calls = page->calls[i];
+	return page->name[i];
+}
+
+unsigned torture_failed(void)
+{
+	return page->failed;
+}
 
 static int find_library(struct dl_phdr_info *info, size_t size, void *unused)
 {
@@ -124,7 +146,7 @@ static int find_library(struct dl_phdr_info *info, size_t size, void *unused)
 
 	(void)size;
 	(void)unused;
-	if (strstr(info->dlpi_name, "libivykis") == NULL)
+	if (strstr(info->dlpi_name, "/libivykis") == NULL)
 		return 0;
 	for (i = 0; i < info->dlpi_phnum; i++) {
 		const ElfW(Phdr) *p = &info->dlpi_phdr[i];
@@ -137,314 +159,375 @@ static int find_library(struct dl_phdr_info *info, size_t size, void *unused)
 	return 1;
 }
 
-static int is_library(const void *caller)
+static void map_page(const char *name)
+{
+	int fd = -1;
+	void *p;
+
+	if (name != NULL)
+		fd = open(name, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	if (fd >= 0 && ftruncate(fd, sizeof(struct page)) < 0)
+		abort();
+	p = mmap(NULL, sizeof(struct page), PROT_READ | PROT_WRITE,
+		 MAP_SHARED | (fd < 0 ? MAP_ANONYMOUS : 0), fd, 0);
+	if (p == MAP_FAILED)
+		abort();
+	if (fd >= 0)
+		close(fd);
+	page = p;
+}
+
+/* A program that is executed by the one under test is not under test. */
+__attribute__((constructor)) static void start(void)
+{
+	dl_iterate_phdr(find_library, NULL);
+	map_page(getenv("TORTURE_PAGE"));
+	torture_begin(getenv("TORTURE"));
+	unsetenv("LD_PRELOAD");
+}
+
+static unsigned roll(void)
+{
+	unsigned x = __atomic_add_fetch(&page->dice, 2654435769u,
+					__ATOMIC_RELAXED);
+
+	x = (x ^ (x >> 16)) * 0x45d9f3bu;
+	x = (x ^ (x >> 16)) * 0x45d9f3bu;
+	return (x ^ (x >> 16)) % 100;
+}
+
+static int hits(const struct rule *r, unsigned nth)
+{
+	switch (r->mode) {
+	case 'o':
+		return nth == r->n;
+	case 'p':
+		return nth == r->n || nth == r->n + 1;
+	case 'b':
+		return nth >= r->n && nth < r->n + BURST;
+	case 'f':
+		return nth >= r->n;
+	default:
+		return roll() < r->n;
+	}
+}
+
+/* Two threads may make the same new kind: which of them does is all one. */
+static unsigned kind_of(const char *call)
+{
+	unsigned i;
+
+	for (i = 0; i < MAX_KINDS && page->name[i][0] != '\0'; i++)
+		if (strcmp(page->name[i], call) == 0)
+			return i;
+	if (i == MAX_KINDS)
+		abort();
+	strncpy(page->name[i], call, sizeof(page->name[i]) - 1);
+	return i;
+}
+
+static int ours(const void *caller)
 {
 	return (uintptr_t)caller >= lowest && (uintptr_t)caller < highest;
 }
 
-static void log_call(const char *call)
-{
-	char line[32];
-	size_t len = strlen(call);
-
-	memcpy(line, call, len);
-	line[len] = '\n';
-	syscall(SYS_write, log_fd, line, len + 1);
-}
-
-/* -1: make the call.  Else how it fails. */
+/* -1: to be made.  Otherwise how it fails. */
 static int verdict(const char *call, const void *caller)
 {
-	int i, err = -1;
+	unsigned nth, i;
 
-	if (!is_library(caller))
+	if (!ours(caller))
 		return -1;
-	if (log_fd >= 0)
-		log_call(call);
-	for (i = 0; i < rule_count; i++)
-		if (strcmp(rules[i].call, call) == 0 && hits(&rules[i]))
-			err = rules[i].err;
-	return err;
-}
-
-/* What the program executes is not to be disturbed. */
-__attribute__((constructor)) static void start(void)
-{
-	const char *name = getenv("TORTURE_LOG"), *seed = getenv("TORTURE_SEED");
-	char *text, *save, *spec = getenv("TORTURE");
-
-	dice = seed != NULL ? (unsigned)atoi(seed) * 2654435761U : 1;
-	if (name != NULL) {
-		int fd = open(name, O_WRONLY | O_CREAT | O_APPEND, 0600);
-
-		log_fd = fcntl(fd, F_DUPFD_CLOEXEC, 200);
-		close(fd);
+	nth = __atomic_add_fetch(&page->calls[kind_of(call)], 1,
+				 __ATOMIC_RELAXED);
+	for (i = 0; i < rule_count; i++) {
+		if (strcmp(rules[i].call, call) != 0 || !hits(&rules[i], nth))
+			continue;
+		__atomic_add_fetch(&page->failed, 1, __ATOMIC_RELAXED);
+		return rules[i].err;
 	}
-	if (spec != NULL)
-		for (text = strtok_r(strdup(spec), ",", &save); text != NULL;
-		     text = strtok_r(NULL, ",", &save))
-			add_rule(text);
-	dl_iterate_phdr(find_library, NULL);
-	unsetenv("LD_PRELOAD");
+	return -1;
 }
 
-/* ---- Memory ------------------------------------------------------------------ */
+/* ---- Wrappers ------------------------------------------------------------- */
 
-extern void *__libc_malloc(size_t);
-extern void *__libc_calloc(size_t, size_t);
-extern void *__libc_realloc(void *, size_t);
-extern void __libc_free(void *);
-
-#define MOST_BLOCKS	65536
-
-static void *blocks[MOST_BLOCKS];
-static pthread_mutex_t blocks_lock = PTHREAD_MUTEX_INITIALIZER;
-static int blocks_held;
-
-/* How many blocks of memory the library has, whoever frees them. */
-EXPORT int torture_blocks(void);
-
-int torture_blocks(void)
-{
-	return __atomic_load_n(&blocks_held, __ATOMIC_RELAXED);
-}
-
-static unsigned first_slot(const void *p)
-{
-	return (unsigned)((uintptr_t)p >> 4) * 2654435761U % MOST_BLOCKS;
-}
-
-#define DELETED ((void *)1)
-
-static void remember(void *p)
-{
-	unsigned i = first_slot(p);
-
-	pthread_mutex_lock(&blocks_lock);
-	while (blocks[i] != NULL && blocks[i] != DELETED)
-		i = (i + 1) % MOST_BLOCKS;
-	blocks[i] = p;
-	blocks_held++;
-	pthread_mutex_unlock(&blocks_lock);
-}
-
-static void forget(const void *p)
-{
-	unsigned i = first_slot(p);
-
-	if (torture_blocks() == 0)
-		return;
-	pthread_mutex_lock(&blocks_lock);
-	while (blocks[i] != NULL && blocks[i] != p)
-		i = (i + 1) % MOST_BLOCKS;
-	if (blocks[i] == p) {
-		blocks[i] = DELETED;
-		blocks_held--;
-	}
-	pthread_mutex_unlock(&blocks_lock);
-}
-
-static void *given(void *p, const void *caller)
-{
-	if (p != NULL && is_library(caller))
-		remember(p);
-	return p;
-}
-
-#define CALLER __builtin_return_address(0)
-
-EXPORT void *malloc(size_t size)
-{
-	int err = verdict("malloc", CALLER);
-
-	if (err < 0)
-		return given(__libc_malloc(size), CALLER);
-	errno = err;
-	return NULL;
-}
-
-EXPORT void *calloc(size_t n, size_t size)
-{
-	int err = verdict("calloc", CALLER);
-
-	if (err < 0)
-		return given(__libc_calloc(n, size), CALLER);
-	errno = err;
-	return NULL;
-}
-
-EXPORT void *realloc(void *p, size_t size)
-{
-	int err = verdict("realloc", CALLER);
-
-	if (err < 0) {
-		if (p != NULL)
-			forget(p);
-		return given(__libc_realloc(p, size), CALLER);
-	}
-	errno = err;
-	return NULL;
-}
-
-EXPORT void free(void *p)
-{
-	if (p != NULL)
-		forget(p);
-	__libc_free(p);
-}
-
-/* ---- Wrappers ------------------------------------------------------------------ */
+#define CALLER	__builtin_return_address(0)
 
 /* The next definition after this one. */
-#define FIND(name)							\
-	do {								\
-		if (real_##name == NULL)				\
-			*(void **)&real_##name = dlsym(RTLD_NEXT, #name); \
-	} while (0)
-
-/* Before main(), since a signal handler may be the first to call. */
 #define REAL(type, name, params)					\
-static type (*real_##name) params;					\
-__attribute__((constructor)) static void find_##name(void)		\
-{									\
-	FIND(name);							\
-}
+	static type (*real) params;					\
+									\
+	if (real == NULL)						\
+		*(void **)&real = dlsym(RTLD_NEXT, #name)
 
-#define WRAPPER(type, name, params, args, failure)			\
-REAL(type, name, params)						\
-EXPORT type name params;						\
+#define FAILING(type, name, kind, params, args, failure)		\
 type name params							\
 {									\
-	int err = verdict(#name, CALLER);				\
+	int err = verdict(kind, CALLER);				\
+	REAL(type, name, params);					\
 									\
-	FIND(name);							\
 	if (err < 0)							\
-		return real_##name args;				\
+		return real args;					\
 	failure;							\
 }
 
+#define ERRNO(result)	do { errno = err; return result; } while (0)
+
 #define CALL(type, name, params, args)					\
-	WRAPPER(type, name, params, args, errno = err; return (type)-1)
+	FAILING(type, name, #name, params, args, ERRNO((type)-1))
 
 /* These return their error. */
 #define CODE(name, params, args)					\
-	WRAPPER(int, name, params, args, return err)
+	FAILING(int, name, #name, params, args, return err)
 
-#define SHORTENED(type, name, params, args, some)			\
-	WRAPPER(type, name, params, args,				\
-		if (err == 0) return some; errno = err; return -1)
+/* ---- Memory ------------------------------------------------------------- */
 
-/* ---- Descriptors ------------------------------------------------------------------ */
+#ifdef __GLIBC__
+extern void *__libc_malloc(size_t size);
+extern void *__libc_calloc(size_t n, size_t size);
+extern void *__libc_realloc(void *p, size_t size);
+extern void __libc_free(void *p);
+#endif
+
+/* A hash table of what the library holds, by address. */
+static uintptr_t blocks[MAX_BLOCKS];
+static unsigned block_count;
+static pthread_mutex_t block_lock = PTHREAD_MUTEX_INITIALIZER;
+
+static unsigned block_home(uintptr_t p)
+{
+	return (unsigned)((p >> 4) * 0x9e3779b97f4a7c15u >> 40) &
+	       (MAX_BLOCKS - 1);
+}
+
+/* 1 marks where one was. */
+static void block_add(void *p, const void *caller)
+{
+	unsigned i;
+
+	if (p == NULL || !ours(caller))
+		return;
+	pthread_mutex_lock(&block_lock);
+	for (i = block_home((uintptr_t)p); blocks[i] > 1;
+	     i = (i + 1) & (MAX_BLOCKS - 1))
+		;
+	blocks[i] = (uintptr_t)p;
+	block_count++;
+	pthread_mutex_unlock(&block_lock);
+}
+
+static void block_remove(void *p)
+{
+	unsigned i;
+
+	if (p == NULL || block_count == 0)
+		return;
+	pthread_mutex_lock(&block_lock);
+	for (i = block_home((uintptr_t)p); blocks[i] != 0;
+	     i = (i + 1) & (MAX_BLOCKS - 1)) {
+		if (blocks[i] != (uintptr_t)p)
+			continue;
+		blocks[i] = 1;
+		block_count--;
+		break;
+	}
+	pthread_mutex_unlock(&block_lock);
+}
+
+unsigned torture_blocks(void)
+{
+	unsigned n;
+
+	pthread_mutex_lock(&block_lock);
+	n = block_count;
+	pthread_mutex_unlock(&block_lock);
+	return n;
+}
+
+static int no_memory(const char *name, const void *caller)
+{
+	int err = verdict(name, caller);
+
+	if (err >= 0)
+		errno = err;
+	return err >= 0;
+}
+
+void *malloc(size_t size)
+{
+	void *p;
+
+	if (no_memory("malloc", CALLER))
+		return NULL;
+	p = __libc_malloc(size);
+	block_add(p, CALLER);
+	return p;
+}
+
+void *calloc(size_t n, size_t size)
+{
+	void *p;
+
+	if (no_memory("calloc", CALLER))
+		return NULL;
+	p = __libc_calloc(n, size);
+	block_add(p, CALLER);
+	return p;
+}
+
+void *realloc(void *old, size_t size)
+{
+	void *p;
+
+	if (no_memory("realloc", CALLER))
+		return NULL;
+	block_remove(old);
+	p = __libc_realloc(old, size);
+	block_add(p != NULL ? p : old, CALLER);
+	return p;
+}
+
+void free(void *p)
+{
+	block_remove(p);
+	__libc_free(p);
+}
+
+/* ---- Descriptors ---------------------------------------------------------- */
 
 CALL(int, pipe, (int fds[2]), (fds))
 CALL(int, pipe2, (int fds[2], int flags), (fds, flags))
 CALL(int, eventfd, (unsigned n, int flags), (n, flags))
 CALL(int, epoll_create1, (int flags), (flags))
-CALL(int, timerfd_create, (int clock, int flags), (clock, flags))
+CALL(int, timerfd_create, (clockid_t clock, int flags), (clock, flags))
 CALL(int, timerfd_settime, (int fd, int flags, const struct itimerspec *at,
 			    struct itimerspec *old), (fd, flags, at, old))
 CALL(int, inotify_init1, (int flags), (flags))
 CALL(int, inotify_add_watch, (int fd, const char *path, uint32_t mask),
      (fd, path, mask))
-CALL(int, inotify_rm_watch, (int fd, int wd), (fd, wd))
 CALL(int, dup2, (int from, int to), (from, to))
 CALL(int, fstat, (int fd, struct stat *st), (fd, st))
 CALL(int, setsockopt, (int fd, int level, int name, const void *value,
-		       socklen_t len), (fd, level, name, value, len))
-CALL(int, shutdown, (int fd, int how), (fd, how))
-WRAPPER(int, close, (int fd), (fd),
-	real_close(fd); errno = err; return -1)
+		       socklen_t size), (fd, level, name, value, size))
 
-/* Removing needs no memory. */
-REAL(int, epoll_ctl, (int, int, int, struct epoll_event *))
-EXPORT int epoll_ctl(int epfd, int op, int fd, struct epoll_event *ev)
+FAILING(int, close, "close", (int fd), (fd), real(fd); ERRNO(-1))
+FAILING(int, inotify_rm_watch, "inotify_rm_watch", (int fd, int wd), (fd, wd),
+	real(fd, wd); ERRNO(-1))
+FAILING(int, shutdown, "shutdown", (int fd, int how), (fd, how),
+	real(fd, how); ERRNO(-1))
+
+static const char *ctl_kind(int op)
 {
-	int err = op == EPOLL_CTL_DEL ? -1 : verdict("epoll_ctl", CALLER);
-
-	FIND(epoll_ctl);
-	if (err < 0)
-		return real_epoll_ctl(epfd, op, fd, ev);
-	errno = err;
-	return -1;
+	switch (op) {
+	case EPOLL_CTL_ADD:
+		return "epoll_ctl:add";
+	case EPOLL_CTL_MOD:
+		return "epoll_ctl:mod";
+	default:
+		return "epoll_ctl:del";
+	}
 }
 
-REAL(int, open, (const char *, int, ...))
-EXPORT int open(const char *path, int flags, ...)
+int epoll_ctl(int epfd, int op, int fd, struct epoll_event *ev)
 {
-	int mode, err = verdict("open", CALLER);
+	int err = verdict(ctl_kind(op), CALLER);
+	REAL(int, epoll_ctl, (int, int, int, struct epoll_event *));
+
+	if (err < 0)
+		return real(epfd, op, fd, ev);
+	if (err == ENOENT || err == EBADF)
+		real(epfd, EPOLL_CTL_DEL, fd, ev);
+	else if (err == EEXIST)
+		real(epfd, op, fd, ev);
+	ERRNO(-1);
+}
+
+int open(const char *path, int flags, ...)
+{
+	int err = verdict("open", CALLER);
+	unsigned mode = 0;
 	va_list ap;
+	REAL(int, open, (const char *, int, ...));
 
 	va_start(ap, flags);
-	mode = flags & O_CREAT ? va_arg(ap, int) : 0;
+	if (flags & O_CREAT)
+		mode = va_arg(ap, unsigned);
 	va_end(ap);
-	FIND(open);
 	if (err < 0)
-		return real_open(path, flags, mode);
-	errno = err;
-	return -1;
+		return real(path, flags, mode);
+	ERRNO(-1);
 }
 
-/* Only duplicating can fail if the descriptor is open. */
-REAL(int, fcntl, (int, int, ...))
-EXPORT int fcntl(int fd, int cmd, ...)
+static const char *fcntl_kind(int cmd)
 {
-	int err = cmd == F_DUPFD || cmd == F_DUPFD_CLOEXEC ?
-		  verdict("fcntl", CALLER) : -1;
+	return cmd == F_DUPFD || cmd == F_DUPFD_CLOEXEC ? "fcntl:dup" : "fcntl";
+}
+
+/* Its third argument is an int, a pointer or absent. */
+int fcntl(int fd, int cmd, ...)
+{
+	int err = verdict(fcntl_kind(cmd), CALLER);
 	va_list ap;
 	long arg;
+	REAL(int, fcntl, (int, int, ...));
 
 	va_start(ap, cmd);
 	arg = va_arg(ap, long);
 	va_end(ap);
-	FIND(fcntl);
 	if (err < 0)
-		return real_fcntl(fd, cmd, arg);
-	errno = err;
-	return -1;
+		return real(fd, cmd, arg);
+	ERRNO(-1);
 }
 
-REAL(int, ioctl, (int, unsigned long, ...))
-EXPORT int ioctl(int fd, unsigned long request, ...)
+int ioctl(int fd, unsigned long request, ...)
 {
 	int err = verdict(request == DP_POLL ? "DP_POLL" : "ioctl", CALLER);
 	va_list ap;
-	long arg;
+	void *arg;
+	REAL(int, ioctl, (int, unsigned long, ...));
 
 	va_start(ap, request);
-	arg = va_arg(ap, long);
+	arg = va_arg(ap, void *);
 	va_end(ap);
-	FIND(ioctl);
 	if (err < 0)
-		return real_ioctl(fd, request, arg);
-	errno = err;
-	return -1;
+		return real(fd, request, arg);
+	ERRNO(-1);
 }
 
-/* ---- Data --------------------------------------------------------------------------- */
+/* ---- Data ----------------------------------------------------------------- */
 
-/* inotify(7) has no short reads: EINVAL. */
-static ssize_t read_some(int fd, void *buf, size_t n);
-
-SHORTENED(ssize_t, read, (int fd, void *buf, size_t n), (fd, buf, n),
-	  read_some(fd, buf, n))
-
-static ssize_t read_some(int fd, void *buf, size_t n)
+/* The user's data goes through sockets, by way of which more can go wrong. */
+static const char *data_kind(int fd, const char *data, const char *other)
 {
-	ssize_t ret = real_read(fd, buf, n < 8 ? n : 8);
+	int type, err = errno;
+	socklen_t size = sizeof(type);
+	int socket = getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &size) == 0;
 
-	return ret < 0 && errno == EINVAL ? real_read(fd, buf, n) : ret;
+	errno = err;
+	return socket ? data : other;
 }
 
-SHORTENED(ssize_t, write, (int fd, const void *buf, size_t n), (fd, buf, n),
-	  real_write(fd, buf, n < 8 ? n : 8))
-SHORTENED(ssize_t, writev, (int fd, const struct iovec *v, int n), (fd, v, n),
-	  real_writev(fd, v, 1))
-SHORTENED(ssize_t, splice, (int in, off_t *in_at, int out, off_t *out_at,
-			    size_t n, unsigned flags),
-	  (in, in_at, out, out_at, n, flags),
-	  real_splice(in, in_at, out, out_at, 1, flags))
+#define SHORT(result)							\
+	do {								\
+		if (err == 0)						\
+			return result;					\
+		ERRNO(-1);						\
+	} while (0)
 
-/* ---- Waiting -------------------------------------------------------------------------- */
+FAILING(ssize_t, read, data_kind(fd, "read:data", "read"),
+	(int fd, void *buf, size_t n), (fd, buf, n),
+	SHORT(real(fd, buf, n > 0)))
+FAILING(ssize_t, write, data_kind(fd, "write:data", "write"),
+	(int fd, const void *buf, size_t n), (fd, buf, n),
+	SHORT(real(fd, buf, n > 0)))
+CALL(ssize_t, writev, (int fd, const struct iovec *v, int n), (fd, v, n))
+FAILING(ssize_t, splice, "splice",
+	(int in, off_t *in_at, int out, off_t *out_at, size_t n,
+	 unsigned flags),
+	(in, in_at, out, out_at, n, flags),
+	SHORT(real(in, in_at, out, out_at, 1, flags)))
+
+/* ---- Waiting and time ------------------------------------------------------ */
 
 CALL(int, epoll_wait, (int fd, struct epoll_event *ev, int n, int ms),
      (fd, ev, n, ms))
@@ -456,25 +539,24 @@ CALL(int, ppoll, (struct pollfd *fds, nfds_t n, const struct timespec *ts,
 		  const sigset_t *set), (fds, n, ts, set))
 CALL(int, nanosleep, (const struct timespec *ts, struct timespec *left),
      (ts, left))
+CALL(int, clock_gettime, (clockid_t clock, struct timespec *now), (clock, now))
 
-/* ---- Other kernels ------------------------------------------------------------------------ */
+/* ---- Other kernels ---------------------------------------------------------- */
 
 CALL(int, kqueue, (void), ())
 
-/* Only waiting is interrupted, after all changes have been applied. */
-REAL(int, kevent, (int, const struct kevent *, int, struct kevent *, int,
-		   const struct timespec *))
-EXPORT int kevent(int kq, const struct kevent *changes, int nchanges,
-		  struct kevent *events, int nevents,
-		  const struct timespec *ts)
+/* Changes are applied before the wait, which alone can be interrupted. */
+int kevent(int kq, const struct kevent *changes, int nchanges,
+	   struct kevent *events, int nevents, const struct timespec *ts)
 {
-	int err = verdict("kevent", CALLER);
+	int waits = nchanges == 0 && nevents > 0;
+	int err = verdict(waits ? "kevent:wait" : "kevent", CALLER);
+	REAL(int, kevent, (int, const struct kevent *, int, struct kevent *,
+			   int, const struct timespec *));
 
-	FIND(kevent);
-	if (err < 0 || (err == EINTR && (nchanges > 0 || nevents == 0)))
-		return real_kevent(kq, changes, nchanges, events, nevents, ts);
-	errno = err;
-	return -1;
+	if (err < 0)
+		return real(kq, changes, nchanges, events, nevents, ts);
+	ERRNO(-1);
 }
 
 CALL(int, port_create, (void), ())
@@ -489,54 +571,90 @@ CALL(int, timer_settime, (timer_t timer, int flags,
 			  const struct itimerspec *at, struct itimerspec *old),
      (timer, flags, at, old))
 
-/* ---- Threads, children, clocks --------------------------------------------------------- */
+/* ---- Threads, children, signals --------------------------------------------- */
 
 CODE(pthread_create, (pthread_t *t, const pthread_attr_t *attr,
 		      void *(*fn)(void *), void *arg), (t, attr, fn, arg))
 CODE(pthread_key_create, (pthread_key_t *key, void (*fn)(void *)), (key, fn))
 CODE(pthread_mutex_init, (pthread_mutex_t *m, const pthread_mutexattr_t *a),
      (m, a))
+
+/* It may need memory for the first value, and not for others. */
+FAILING(int, pthread_setspecific,
+	p != NULL && pthread_getspecific(key) == NULL ?
+		"pthread_setspecific" : "pthread_setspecific:next",
+	(pthread_key_t key, const void *p), (key, p), return err)
+
+/* What pthread_atfork() is, in glibc. */
+int __register_atfork(void (*before)(void), void (*parent)(void),
+		      void (*child)(void), void *dso);
 CODE(__register_atfork, (void (*before)(void), void (*parent)(void),
 			 void (*child)(void), void *dso),
      (before, parent, child, dso))
+
 CALL(pid_t, fork, (void), ())
 CALL(int, execvp, (const char *file, char *const argv[]), (file, argv))
 CALL(int, kill, (pid_t pid, int sig), (pid, sig))
-CALL(pid_t, wait4, (pid_t pid, int *status, int options, struct rusage *ru),
-     (pid, status, options, ru))
+
+/* It fails for what is no signal, or may not be handled: neither can be found
+   out when an action is put back, nor of SIGCHLD. */
+static const char *sigaction_kind(int sig, const struct sigaction *sa)
+{
+	if (sig == SIGPIPE || sig == SIGURG)
+		return "sigaction";
+	return sig == SIGCHLD || sa == NULL || sa->sa_handler == SIG_DFL ||
+	       sa->sa_handler == SIG_IGN ? "sigaction:back" : "sigaction";
+}
+
+FAILING(int, sigaction, sigaction_kind(sig, sa),
+	(int sig, const struct sigaction *sa, struct sigaction *old),
+	(sig, sa, old), ERRNO(-1))
+
 CALL(int, waitid, (idtype_t type, id_t id, siginfo_t *info, int options),
      (type, id, info, options))
-CALL(pid_t, waitpid, (pid_t pid, int *status, int options),
-     (pid, status, options))
 CALL(int, getrlimit, (__rlimit_resource_t what, struct rlimit *limit),
      (what, limit))
 CALL(int, setrlimit, (__rlimit_resource_t what, const struct rlimit *limit),
      (what, limit))
 
-/* Only "the non-NULL value" may lack memory, says POSIX. */
-REAL(int, pthread_setspecific, (pthread_key_t, const void *))
-EXPORT int pthread_setspecific(pthread_key_t key, const void *value)
-{
-	int err = value == NULL ? -1 : verdict("pthread_setspecific", CALLER);
+/* ECHILD: somebody else has been faster, so there must have been a status. */
+#define TAKEN(call)							\
+	do {								\
+		if (err == ECHILD && (call) == 0)			\
+			return 0;					\
+		ERRNO(-1);						\
+	} while (0)
 
-	FIND(pthread_setspecific);
-	return err < 0 ? real_pthread_setspecific(key, value) : err;
+FAILING(pid_t, wait4, "wait4",
+	(pid_t pid, int *status, int options, struct rusage *ru),
+	(pid, status, options, ru), TAKEN(real(pid, status, options, ru)))
+FAILING(pid_t, waitpid, "waitpid", (pid_t pid, int *status, int options),
+	(pid, status, options), TAKEN(real(pid, status, options)))
+
+__sighandler_t signal(int sig, __sighandler_t handler)
+{
+	int err = verdict("signal", CALLER);
+	REAL(__sighandler_t, signal, (int, __sighandler_t));
+
+	if (err < 0)
+		return real(sig, handler);
+	ERRNO(SIG_ERR);
 }
 
-REAL(long, syscall, (long, ...))
-EXPORT long syscall(long nr, ...)
+/* The library has one use for it. */
+long syscall(long nr, ...)
 {
-	int i, err = verdict("syscall", CALLER);
-	long a[6];
+	int err = nr == SYS_pidfd_open ? verdict("pidfd_open", CALLER) : -1;
 	va_list ap;
+	long a[6];
+	int i;
+	REAL(long, syscall, (long, ...));
 
 	va_start(ap, nr);
 	for (i = 0; i < 6; i++)
 		a[i] = va_arg(ap, long);
 	va_end(ap);
-	FIND(syscall);
 	if (err < 0)
-		return real_syscall(nr, a[0], a[1], a[2], a[3], a[4], a[5]);
-	errno = err;
-	return -1;
+		return real(nr, a[0], a[1], a[2], a[3], a[4], a[5]);
+	ERRNO(-1);
 }

@@ -1,26 +1,38 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * program.c - uses every module twice, and says what came of it.
+ * program.c - uses each module, while calls of the library fail.
  *
- * Calls that may fail are checked, and "reported" with their errno.  What was
- * accepted must happen; if it does not, this never ends, and the runner calls
- * it lost.  The last line is "done" with the descriptors, threads and blocks of
- * memory that are left.
+ * A server: reads lines METHOD SCENARIO RULES from standard input, runs each
+ * in a child, and answers with one line.  With the argument "list" it prints
+ * the scenarios.  The injector (inject.c) has to be preloaded.
+ *
+ * A scenario runs twice: first with the failures, then without, when
+ * everything has to work.  What was accepted must happen, with the right
+ * result; what is refused must be so with an error that the manual page
+ * lists; and nothing may be left behind.  Answers:
+ *	passed		also where the failure came to light nowhere
+ *	refused FUNCTION...	calls that reported failure, as documented
+ *	fatal MESSAGE	iv_fatal()
+ *	wrong TEXT	anything else; with it "lost", "left", "hang", "signal"
+ *	count NAME=N...	if RULES is "-": the calls of the first round
+ * followed by " [N]": so many calls have failed.
  */
 #define _GNU_SOURCE
 #include <dirent.h>
-#include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/inotify.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 #include <iv.h>
 #include <iv_event.h>
@@ -32,29 +44,90 @@
 #include <iv_thread.h>
 #include <iv_wait.h>
 #include <iv_work.h>
+#include "inject.h"
 
-static int expected, happened;
+#define PATIENCE	10	/* seconds */
 
-static void wrong(const char *what)
+/* Shared with the child. */
+static struct answer {
+	char	text[4096];
+	char	refused[512];
+	int	done;
+} *answer;
+
+static int injecting, status_taken, kill_fails;
+
+__attribute__((noreturn, format(printf, 1, 2)))
+static void wrong(const char *fmt, ...)
 {
-	printf("wrong: %s\n", what);
-	fflush(stdout);
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(answer->text, sizeof(answer->text), fmt, ap);
+	va_end(ap);
 	_exit(4);
 }
 
 static void fatal(const char *msg)
 {
-	printf("fatal: %s\n", msg);
-	fflush(stdout);
+	snprintf(answer->text, sizeof(answer->text), "%s", msg);
 	_exit(3);
 }
 
-static void report(const char *what)
+#define CHECK(expr)							\
+	do {								\
+		if (!(expr))						\
+			wrong("%s:%d: %s, errno %d", __FILE__,		\
+			      __LINE__, #expr, errno);			\
+	} while (0)
+
+/* ---- Errors --------------------------------------------------------------- */
+
+/* What the manual page of each function lists; ends with 0. */
+#define RESOURCES	EMFILE, ENFILE, ENOMEM, ENOSPC
+static const int of_fd[] = { ENOMEM, ENOSPC, 0 };
+static const int of_event[] = { RESOURCES, 0 };
+static const int of_signal[] = { EINVAL, RESOURCES, 0 };
+static const int of_spawn[] = { EAGAIN, ENOSYS, RESOURCES, 0 };
+static const int of_popen[] = { ENOENT, EACCES, E2BIG, ELOOP, ENAMETOOLONG,
+	ENOEXEC, ENOTDIR, ETXTBSY, EIO, EPERM, EAGAIN, ENOSYS, RESOURCES, 0 };
+static const int of_thread[] = { EAGAIN, RESOURCES, 0 };
+static const int of_inotify[] = { RESOURCES, ENOSYS, 0 };
+static const int of_watch[] = { EACCES, ENOMEM, ENOSPC, 0 };
+static const int of_pump[] = { ECONNRESET, ENOTCONN, EPIPE, ETIMEDOUT, EIO,
+	ENOSPC, ENOMEM, EINVAL, 0 };
+
+static int listed(int err, const int *errors)
 {
-	printf("reported: %s %s\n", what, strerrorname_np(errno));
+	while (*errors != 0 && *errors != err)
+		errors++;
+	return *errors != 0;
 }
 
-/* One thing that was expected. */
+/* 1 if RET says that FN has done its work. */
+static int accepted(const char *fn, int ret, const int *errors)
+{
+	int err = errno;
+	size_t len = strlen(answer->refused);
+
+	if (ret >= 0)
+		return 1;
+	if (!injecting)
+		wrong("%s fails with errno %d, later", fn, err);
+	if (ret != -1 || !listed(err, errors))
+		wrong("%s returns %d with errno %d", fn, ret, err);
+	if (strstr(answer->refused, fn) == NULL)
+		snprintf(answer->refused + len, sizeof(answer->refused) - len,
+			 " %s", fn);
+	return 0;
+}
+
+#define ACCEPTED(fn, args, errors)	accepted(#fn, fn args, errors)
+
+/* ---- What has to happen ---------------------------------------------------- */
+
+static int expected, happened;
+
 static void happen(void)
 {
 	if (++happened > expected)
@@ -69,62 +142,118 @@ static void happen_handler(void *unused)
 	happen();
 }
 
+/* Runs the loop until N things have. */
 static void expect(int n)
 {
 	expected = n;
 	happened = 0;
-	if (n > 0)
-		iv_main();
+	iv_main();
+	if (happened < n)
+		wrong("lost: %d of %d happened", happened, n);
 }
 
-static int count_entries(const char *path)
+static void later(struct iv_timer *t, long ms)
 {
-	DIR *dir = opendir(path);
-	int n = 0;
-
-	while (dir != NULL && readdir(dir) != NULL)
-		n++;
-	if (dir != NULL)
-		closedir(dir);
-	return n;
+	IV_TIMER_INIT(t);
+	iv_validate_now();
+	t->expires = iv_now;
+	t->expires.tv_nsec += ms * 1000000;
+	t->expires.tv_sec += t->expires.tv_nsec / 1000000000;
+	t->expires.tv_nsec %= 1000000000;
+	t->handler = happen_handler;
+	iv_timer_register(t);
 }
 
-/* ---- What a loop does ----------------------------------------------------- */
-
-static int pair[2];
-
-static void got_byte(void *cookie)
+static void stream(int fds[2])
 {
-	struct iv_fd *fd = cookie;
+	CHECK(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds) == 0);
+}
+
+static void close_pair(int fds[2])
+{
+	close(fds[0]);
+	close(fds[1]);
+}
+
+/* ---- The core -------------------------------------------------------------- */
+
+#define MANY	40
+
+struct line {
+	struct iv_fd	fd;
+	int		pair[2];
+	int		on;
+};
+
+static void got_byte(void *line)
+{
+	struct line *l = line;
 	char c;
 
-	if (read(fd->fd, &c, 1) != 1)
-		wrong("handler_in without input");
+	CHECK(read(l->pair[0], &c, 1) == 1);
 	happen();
 }
 
-static void use_fd(void)
+static int line_open(struct line *l)
 {
-	struct iv_fd fd;
+	stream(l->pair);
+	IV_FD_INIT(&l->fd);
+	l->fd.fd = l->pair[0];
+	l->fd.cookie = l;
+	l->fd.handler_in = got_byte;
+	l->on = ACCEPTED(iv_fd_register_try, (&l->fd), of_fd);
+	CHECK(iv_fd_registered(&l->fd) == l->on);
+	return l->on;
+}
 
-	if (socketpair(AF_UNIX, SOCK_STREAM, 0, pair) < 0)
-		abort();
-	IV_FD_INIT(&fd);
-	fd.fd = pair[0];
-	fd.cookie = &fd;
-	fd.handler_in = got_byte;
-	if (iv_fd_register_try(&fd) == 0) {
-		if (write(pair[1], "ab", 2) != 2)
-			abort();
-		expect(2);
-		iv_fd_unregister(&fd);
-	} else {
-		report("iv_fd_register_try");
-		if (iv_fd_registered(&fd))
-			wrong("registered after a failure");
+static void line_close(struct line *l)
+{
+	if (l->on)
+		iv_fd_unregister(&l->fd);
+	close_pair(l->pair);
+}
+
+static void use_fds(void)
+{
+	static struct line lines[MANY];
+	int i, on = 0;
+
+	for (i = 0; i < MANY; i++)
+		on += line_open(&lines[i]);
+	for (i = 0; i < MANY; i++)
+		CHECK(write(lines[i].pair[1], "ab", 2) == 2);
+	if (on > 0)
+		expect(2 * on);
+	for (i = 0; i < MANY; i++)
+		line_close(&lines[i]);
+}
+
+/* Both bands, switched on and off, then hang-up. */
+static void use_bands(void)
+{
+	struct line l;
+	int i;
+
+	if (line_open(&l)) {
+		for (i = 0; i < 3; i++) {
+			iv_fd_set_handler_in(&l.fd, NULL);
+			iv_fd_set_handler_out(&l.fd, happen_handler);
+			expect(1);
+			iv_fd_set_handler_out(&l.fd, NULL);
+			iv_fd_set_handler_in(&l.fd, got_byte);
+			CHECK(write(l.pair[1], "a", 1) == 1);
+			expect(1);
+		}
+		iv_fd_set_handler_in(&l.fd, NULL);
+		iv_fd_set_handler_err(&l.fd, happen_handler);
+		close(l.pair[1]);
+		expect(1);
+		stream(l.pair);
+		dup2(l.pair[0], l.fd.fd);
+		close(l.pair[0]);
+		l.pair[0] = l.fd.fd;
 	}
-	close(pair[0]);
-	close(pair[1]);
+	line_close(&l);
 }
 
 static void use_timers(void)
@@ -133,18 +262,8 @@ static void use_timers(void)
 	struct iv_task task;
 	int i;
 
-	iv_validate_now();
-	for (i = 0; i < 20; i++) {
-		IV_TIMER_INIT(&t[i]);
-		t[i].expires = iv_now;
-		t[i].expires.tv_nsec += 1000 * i;
-		if (t[i].expires.tv_nsec >= 1000000000) {
-			t[i].expires.tv_sec++;
-			t[i].expires.tv_nsec -= 1000000000;
-		}
-		t[i].handler = happen_handler;
-		iv_timer_register(&t[i]);
-	}
+	for (i = 0; i < 20; i++)
+		later(&t[i], i / 4);
 	IV_TASK_INIT(&task);
 	task.handler = happen_handler;
 	iv_task_register(&task);
@@ -153,9 +272,9 @@ static void use_timers(void)
 
 static int turns;
 
-static void turn(void *cookie)
+static void turn(void *_task)
 {
-	struct iv_task *task = cookie;
+	struct iv_task *task = _task;
 
 	if (++turns < 50)
 		iv_task_register(task);
@@ -169,11 +288,7 @@ static void use_kernel_timer(void)
 	struct iv_timer far, near;
 	struct iv_task task;
 
-	IV_TIMER_INIT(&far);
-	far.expires = iv_now;
-	far.expires.tv_sec += 1000;
-	far.handler = happen_handler;
-	iv_timer_register(&far);
+	later(&far, 600000);
 	IV_TASK_INIT(&task);
 	task.cookie = &task;
 	task.handler = turn;
@@ -181,254 +296,101 @@ static void use_kernel_timer(void)
 	iv_task_register(&task);
 	expect(1);
 	iv_timer_unregister(&far);
-	IV_TIMER_INIT(&near);
-	iv_invalidate_now();
-	near.expires = iv_now;
-	near.expires.tv_nsec += 1000000;
-	near.handler = happen_handler;
-	iv_timer_register(&near);
+	later(&near, 1);
 	expect(1);
 }
+
+/* Closed when the loop is gone; -1 if the scenario leaves nothing behind. */
+static int left_over = -1;
+
+/* What is registered when the loop is taken down. */
+static void use_leftovers(void)
+{
+	static struct line l;
+	static struct iv_timer timer;
+	static struct iv_event event;
+	static struct iv_signal sig;
+
+	line_open(&l);
+	close(l.pair[1]);
+	left_over = l.pair[0];
+	later(&timer, 100000);
+	IV_EVENT_INIT(&event);
+	event.handler = happen_handler;
+	(void)ACCEPTED(iv_event_register, (&event), of_event);
+	IV_SIGNAL_INIT(&sig);
+	sig.signum = SIGUSR2;
+	sig.flags = 0;
+	sig.handler = happen_handler;
+	(void)ACCEPTED(iv_signal_register, (&sig), of_signal);
+}
+
+/* ---- Other threads --------------------------------------------------------- */
 
 static struct iv_event event;
 static struct iv_event_raw raw;
 
+static void nap(void)
+{
+	const struct timespec ms = { 0, 1000000 };
+
+	nanosleep(&ms, NULL);
+}
+
 static void *post_event(void *unused)
 {
-	(void)unused;
-	usleep(2000);
+	nap();
 	iv_event_post(&event);
-	return NULL;
+	return unused;
 }
 
 static void *post_raw(void *unused)
 {
-	(void)unused;
-	usleep(2000);
+	nap();
 	iv_event_raw_post(&raw);
-	return NULL;
+	return unused;
 }
 
 static void from_thread(void *(*fn)(void *))
 {
 	pthread_t t;
 
-	if (pthread_create(&t, NULL, fn, NULL) != 0)
-		abort();
+	CHECK(pthread_create(&t, NULL, fn, NULL) == 0);
 	expect(1);
 	pthread_join(t, NULL);
 }
 
-static void use_events(void)
+static int event_open(void)
 {
 	IV_EVENT_INIT(&event);
 	event.handler = happen_handler;
-	if (iv_event_register(&event) == 0) {
-		from_thread(post_event);
-		iv_event_unregister(&event);
-	} else {
-		report("iv_event_register");
-	}
-	IV_EVENT_RAW_INIT(&raw);
-	raw.handler = happen_handler;
-	if (iv_event_raw_register(&raw) == 0) {
-		from_thread(post_raw);
-		iv_event_raw_unregister(&raw);
-	} else {
-		report("iv_event_raw_register");
-	}
+	return ACCEPTED(iv_event_register, (&event), of_event);
 }
 
-static void use_signal(void)
+static void use_events(void)
 {
-	struct iv_signal sig;
-
-	IV_SIGNAL_INIT(&sig);
-	sig.signum = SIGUSR1;
-	sig.flags = 0;
-	sig.handler = happen_handler;
-	if (iv_signal_register(&sig) != 0) {
-		report("iv_signal_register");
-		return;
-	}
-	raise(SIGUSR1);
-	expect(1);
-	iv_signal_unregister(&sig);
-}
-
-static void child(void *unused)
-{
-	(void)unused;
-	_exit(7);
-}
-
-static void child_died(void *unused, int status, const struct rusage *ru)
-{
-	(void)unused;
-	(void)ru;
-	if (!WIFEXITED(status) || WEXITSTATUS(status) != 7)
-		wrong("status of a child");
-	happen();
-}
-
-static void use_wait(void)
-{
-	struct iv_wait_interest wait;
-
-	IV_WAIT_INTEREST_INIT(&wait);
-	wait.handler = child_died;
-	if (iv_wait_interest_register_spawn(&wait, child, NULL) != 0) {
-		report("iv_wait_interest_register_spawn");
-		return;
-	}
-	expect(1);
-	iv_wait_interest_unregister(&wait);
-}
-
-static void use_popen(void)
-{
-	char *argv[] = { (char *)"echo", (char *)"x", NULL };
-	struct iv_popen_request req;
-	struct iv_fd fd;
-
-	IV_POPEN_REQUEST_INIT(&req);
-	req.file = (char *)"echo";
-	req.argv = argv;
-	req.type = (char *)"r";
-	IV_FD_INIT(&fd);
-	fd.fd = iv_popen_request_submit(&req);
-	if (fd.fd < 0) {
-		report("iv_popen_request_submit");
-		return;
-	}
-	fd.cookie = &fd;
-	fd.handler_in = got_byte;
-	if (iv_fd_register_try(&fd) == 0) {
-		expect(1);
-		iv_fd_unregister(&fd);
-	} else {
-		report("iv_fd_register_try");
-	}
-	close(fd.fd);
-	iv_popen_request_close(&req);
-}
-
-static void watched(void *unused, struct inotify_event *ev)
-{
-	(void)unused;
-	if (ev->mask & IN_CREATE)
-		happen();
-}
-
-static void use_inotify(void)
-{
-	char dir[] = "torture-XXXXXX";
-	char file[64];
-	struct iv_inotify in;
-	struct iv_inotify_watch watch;
-
-	if (mkdtemp(dir) == NULL)
-		abort();
-	snprintf(file, sizeof(file), "%s/file", dir);
-	IV_INOTIFY_INIT(&in);
-	if (iv_inotify_register(&in) == 0) {
-		IV_INOTIFY_WATCH_INIT(&watch);
-		watch.inotify = &in;
-		watch.pathname = dir;
-		watch.mask = IN_CREATE;
-		watch.handler = watched;
-		if (iv_inotify_watch_register(&watch) == 0) {
-			close(open(file, O_CREAT | O_WRONLY, 0600));
-			expect(1);
-			iv_inotify_watch_unregister(&watch);
-		} else {
-			report("iv_inotify_watch_register");
-		}
-		iv_inotify_unregister(&in);
-	} else {
-		report("iv_inotify_register");
-	}
-	unlink(file);
-	rmdir(dir);
-}
-
-static void no_bands(void *unused, int in, int out)
-{
-	(void)unused;
-	(void)in;
-	(void)out;
-}
-
-static void fill(int fds[2])
-{
-	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, fds) < 0)
-		abort();
-}
-
-static void use_pump(void)
-{
-	struct iv_fd_pump pump;
-	char buf[64];
-	ssize_t n = 0;
-	int from[2], to[2];
-	int ret;
-
-	fill(from);
-	fill(to);
-	if (write(from[1], "0123456789abcdef", 16) != 16)
-		abort();
-	shutdown(from[1], SHUT_WR);
-	memset(&pump, 0, sizeof(pump));
-	pump.from_fd = from[0];
-	pump.to_fd = to[0];
-	pump.set_bands = no_bands;
-	pump.flags = IV_FD_PUMP_FLAG_RELAY_EOF;
-	iv_fd_pump_init(&pump);
-	while ((ret = iv_fd_pump_pump(&pump)) > 0)
-		;
-	if (ret < 0)
-		report("iv_fd_pump_pump");
-	iv_fd_pump_destroy(&pump);
-	close(to[0]);
-	while ((ret = (int)read(to[1], buf + n, sizeof(buf) - (size_t)n)) > 0)
-		n += ret;
-	if (iv_fd_pump_is_done(&pump) && n != 16)
-		wrong("pumped data");
-	close(to[1]);
-	close(from[0]);
-	close(from[1]);
-}
-
-static void work(void *cookie)
-{
-	__atomic_add_fetch((int *)cookie, 1, __ATOMIC_RELAXED);
-}
-
-static void use_work(void)
-{
-	struct iv_work_pool pool;
-	struct iv_work_item item[4];
-	int worked[4] = { 0, 0, 0, 0 };
 	int i;
 
-	IV_WORK_POOL_INIT(&pool);
-	pool.max_threads = 2;
-	if (iv_work_pool_create(&pool) != 0) {
-		report("iv_work_pool_create");
+	if (!event_open())
 		return;
-	}
-	for (i = 0; i < 4; i++) {
-		IV_WORK_ITEM_INIT(&item[i]);
-		item[i].cookie = &worked[i];
-		item[i].work = work;
-		item[i].completion = happen_handler;
-		iv_work_pool_submit_work(&pool, &item[i]);
-	}
-	expect(4);
-	iv_work_pool_put(&pool);
-	for (i = 0; i < 4; i++)
-		if (worked[i] != 1)
-			wrong("a work function did not run once");
+	for (i = 0; i < 3; i++)
+		from_thread(post_event);
+	iv_event_post(&event);
+	expect(1);
+	iv_event_unregister(&event);
+}
+
+static void use_raw_events(void)
+{
+	int i;
+
+	IV_EVENT_RAW_INIT(&raw);
+	raw.handler = happen_handler;
+	if (!ACCEPTED(iv_event_raw_register, (&raw), of_event))
+		return;
+	for (i = 0; i < 3; i++)
+		from_thread(post_raw);
+	iv_event_raw_unregister(&raw);
 }
 
 static void in_thread(void *unused)
@@ -439,57 +401,545 @@ static void in_thread(void *unused)
 
 static void use_thread(void)
 {
-	IV_EVENT_INIT(&event);
-	event.handler = happen_handler;
-	if (iv_event_register(&event) != 0) {
-		report("iv_event_register");
+	if (!event_open())
 		return;
-	}
-	if (iv_thread_create("torture", in_thread, NULL) == 0)
+	if (ACCEPTED(iv_thread_create, ("torture", in_thread, NULL),
+		     of_thread))
 		expect(1);
-	else
-		report("iv_thread_create");
 	iv_event_unregister(&event);
 }
 
-/* The loop ends by itself once nothing is left: nothing was left over. */
-static void use_all(void)
+/* A thread with a loop of its own. */
+static void loop_in_thread(void *unused)
 {
+	struct iv_timer t;
+
+	(void)unused;
 	iv_init();
-	use_fd();
-	use_timers();
-	use_kernel_timer();
-	use_events();
-	use_signal();
-	use_wait();
-	use_popen();
-	use_inotify();
-	use_pump();
-	use_work();
-	use_thread();
+	IV_TIMER_INIT(&t);
+	t.expires = iv_now;
+	t.cookie = &event;
+	t.handler = (void (*)(void *))iv_event_post;
+	iv_timer_register(&t);
 	iv_main();
 	iv_deinit();
 }
 
-int main(void)
+static void use_loop_in_thread(void)
 {
-	int (*blocks)(void);
-	int fds = count_entries("/proc/self/fd");
-	int tries = 0;
+	if (!event_open())
+		return;
+	if (ACCEPTED(iv_thread_create, ("torture", loop_in_thread, NULL),
+		     of_thread))
+		expect(1);
+	iv_event_unregister(&event);
+}
 
-	setvbuf(stdout, NULL, _IOLBF, 0);
-	signal(SIGPIPE, SIG_IGN);
-	*(void **)&blocks = dlsym(RTLD_DEFAULT, "torture_blocks");
+#define ITEMS	6
+
+static int worked[ITEMS];
+
+static void work(void *n)
+{
+	__atomic_add_fetch((int *)n, 1, __ATOMIC_RELAXED);
+}
+
+static struct iv_work_item *item_init(struct iv_work_item *item, int *n)
+{
+	*n = 0;
+	IV_WORK_ITEM_INIT(item);
+	item->cookie = n;
+	item->work = work;
+	item->completion = happen_handler;
+	return item;
+}
+
+static void use_work(void)
+{
+	static struct iv_work_item item[ITEMS];
+	struct iv_work_pool pool;
+	int i;
+
+	IV_WORK_POOL_INIT(&pool);
+	pool.max_threads = 2;
+	if (!ACCEPTED(iv_work_pool_create, (&pool), of_event))
+		return;
+	for (i = 0; i < ITEMS; i++)
+		iv_work_pool_submit_work(&pool, item_init(&item[i],
+							  &worked[i]));
+	expect(ITEMS);
+	iv_work_pool_submit_continuation(&pool, item_init(&item[0],
+							  &worked[0]));
+	iv_work_pool_put(&pool);
+	expect(1);
+	for (i = 0; i < ITEMS; i++)
+		CHECK(worked[i] == 1);
+}
+
+/* Without a pool, in the loop itself. */
+static void use_local_work(void)
+{
+	static struct iv_work_item item;
+
+	iv_work_pool_submit_work(NULL, item_init(&item, &worked[0]));
+	expect(1);
+	CHECK(worked[0] == 1);
+}
+
+/* ---- Signals and children --------------------------------------------------- */
+
+static void use_signals(void)
+{
+	static const unsigned flags[] = {
+		0, IV_SIGNAL_FLAG_EXCLUSIVE, IV_SIGNAL_FLAG_THIS_THREAD
+	};
+	struct iv_signal sig;
+	struct sigaction sa;
+	int i;
+
+	for (i = 0; i < 3; i++) {
+		IV_SIGNAL_INIT(&sig);
+		sig.signum = SIGUSR1;
+		sig.flags = flags[i];
+		sig.handler = happen_handler;
+		if (!ACCEPTED(iv_signal_register, (&sig), of_signal))
+			continue;
+		raise(SIGUSR1);
+		expect(1);
+		iv_signal_unregister(&sig);
+		if (!injecting) {
+			sigaction(SIGUSR1, NULL, &sa);
+			CHECK(sa.sa_handler == SIG_DFL);
+		}
+	}
+}
+
+static void exits(void *unused)
+{
+	(void)unused;
+	_exit(7);
+}
+
+static void sleeps(void *unused)
+{
+	(void)unused;
+	for (;;)
+		pause();
+}
+
+static int last_status;
+
+static void child_died(void *unused, int status, const struct rusage *ru)
+{
+	(void)unused;
+	(void)ru;
+	last_status = status;
+	happen();
+}
+
+static int spawn(struct iv_wait_interest *wait, void (*fn)(void *))
+{
+	IV_WAIT_INTEREST_INIT(wait);
+	wait->handler = child_died;
+	return ACCEPTED(iv_wait_interest_register_spawn, (wait, fn, NULL),
+			of_spawn);
+}
+
+/* -1 is for children whose status somebody else took. */
+#define CHECK_STATUS(expr)						\
+	CHECK((status_taken && last_status == -1) || (expr))
+
+static void use_wait(void)
+{
+	struct iv_wait_interest wait;
+	int i;
+
+	for (i = 0; i < 3; i++) {
+		if (!spawn(&wait, exits))
+			continue;
+		expect(1);
+		CHECK_STATUS(WIFEXITED(last_status) &&
+			     WEXITSTATUS(last_status) == 7);
+		iv_wait_interest_unregister(&wait);
+	}
+}
+
+static void use_kill(void)
+{
+	struct iv_wait_interest wait;
+	int ret;
+
+	if (!spawn(&wait, sleeps))
+		return;
+	/* Its result is a negative number. */
+	ret = iv_wait_interest_kill(&wait, SIGTERM);
+	if (ret < 0) {
+		CHECK(kill_fails && ret == -EPERM);
+		CHECK(kill(wait.pid, SIGTERM) == 0);
+	}
+	expect(1);
+	CHECK_STATUS(WIFSIGNALED(last_status) &&
+		     WTERMSIG(last_status) == SIGTERM);
+	iv_wait_interest_unregister(&wait);
+}
+
+static struct iv_popen_request *request(struct iv_popen_request *req,
+					const char *const *argv,
+					const char *type)
+{
+	IV_POPEN_REQUEST_INIT(req);
+	req->file = (char *)(uintptr_t)argv[0];
+	req->argv = (char **)(uintptr_t)argv;
+	req->type = (char *)(uintptr_t)type;
+	return req;
+}
+
+static void use_popen(void)
+{
+	static const char *const argv[] = { "echo", "x", NULL };
+	static const char *const none[] = { "/nonexistent/program", NULL };
+	struct iv_popen_request req;
+	char buf[2];
+	int fd;
+
+	fd = iv_popen_request_submit(request(&req, argv, "r"));
+	if (accepted("iv_popen_request_submit", fd, of_popen)) {
+		fcntl(fd, F_SETFL, 0);
+		CHECK(read(fd, buf, 2) == 2 && buf[0] == 'x');
+		CHECK(read(fd, buf, 2) == 0);
+		close(fd);
+		iv_popen_request_close(&req);
+		iv_main();
+	}
+	fd = iv_popen_request_submit(request(&req, none, "r"));
+	CHECK(fd == -1);
+	if (errno != ENOENT)
+		accepted("iv_popen_request_submit", fd, of_popen);
+}
+
+/* One that has to be killed, unless that fails: then the end of its input
+   ends it. */
+static void use_popen_close(void)
+{
+	static const char *const patient[] = { "sleep", "1000", NULL };
+	static const char *const reader[] = { "cat", NULL };
+	const char *const *argv = kill_fails ? reader : patient;
+	struct iv_popen_request req;
+	int fd;
+
+	fd = iv_popen_request_submit(request(&req, argv, "w"));
+	if (!accepted("iv_popen_request_submit", fd, of_popen))
+		return;
+	CHECK(fcntl(fd, F_GETFD) & FD_CLOEXEC);
+	close(fd);
+	iv_popen_request_close(&req);
+	iv_main();
+}
+
+/* ---- Files ----------------------------------------------------------------- */
+
+static void watched(void *unused, struct inotify_event *ev)
+{
+	(void)unused;
+	if (ev->mask & IN_CREATE)
+		happen();
+}
+
+static void use_watch(struct iv_inotify *in, const char *dir)
+{
+	struct iv_inotify_watch watch;
+	char file[64];
+
+	IV_INOTIFY_WATCH_INIT(&watch);
+	watch.inotify = in;
+	watch.pathname = dir;
+	watch.mask = IN_CREATE;
+	watch.handler = watched;
+	if (!ACCEPTED(iv_inotify_watch_register, (&watch), of_watch))
+		return;
+	snprintf(file, sizeof(file), "%s/file", dir);
+	close(open(file, O_CREAT | O_WRONLY, 0600));
+	expect(1);
+	iv_inotify_watch_unregister(&watch);
+	unlink(file);
+}
+
+static void use_inotify(void)
+{
+	char dir[] = "/tmp/torture-XXXXXX";
+	struct iv_inotify in;
+
+	CHECK(mkdtemp(dir) != NULL);
+	IV_INOTIFY_INIT(&in);
+	if (ACCEPTED(iv_inotify_register, (&in), of_inotify)) {
+		use_watch(&in, dir);
+		iv_inotify_unregister(&in);
+	}
+	rmdir(dir);
+}
+
+#define AMOUNT	5000
+
+static void no_bands(void *unused, int in, int out)
+{
+	(void)unused;
+	(void)in;
+	(void)out;
+}
+
+/* Both ends are always ready: nothing need be waited for. */
+static int pump_all(struct iv_fd_pump *pump)
+{
+	int ret, tries = 20 * AMOUNT;
+
+	do
+		ret = iv_fd_pump_pump(pump);
+	while (ret > 0 && tries-- > 0);
+	CHECK(tries > 0);
+	return ret;
+}
+
+static void check_data(int fd)
+{
+	static char buf[AMOUNT + 1];
+	ssize_t n, all = 0;
+
+	while ((n = read(fd, buf + all, sizeof(buf) - (size_t)all)) > 0)
+		all += n;
+	CHECK(n == 0 && all == AMOUNT);
+	for (n = 0; n < AMOUNT; n++)
+		CHECK(buf[n] == (char)(n % 251));
+}
+
+static void use_pump(void)
+{
+	static char data[AMOUNT];
+	struct iv_fd_pump pump;
+	int from[2], to[2], i;
+
+	for (i = 0; i < AMOUNT; i++)
+		data[i] = (char)(i % 251);
+	stream(from);
+	stream(to);
+	CHECK(write(from[1], data, AMOUNT) == AMOUNT);
+	shutdown(from[1], SHUT_WR);
+	memset(&pump, 0, sizeof(pump));
+	pump.from_fd = from[0];
+	pump.to_fd = to[0];
+	pump.set_bands = no_bands;
+	pump.flags = IV_FD_PUMP_FLAG_RELAY_EOF;
+	iv_fd_pump_init(&pump);
+	if (accepted("iv_fd_pump_pump", pump_all(&pump), of_pump)) {
+		CHECK(iv_fd_pump_is_done(&pump));
+		check_data(to[1]);
+	}
+	iv_fd_pump_destroy(&pump);
+	close_pair(from);
+	close_pair(to);
+}
+
+/* ---- Scenarios --------------------------------------------------------------- */
+
+static const struct scenario {
+	const char	*name;
+	void		(*use)(void);
+} scenarios[] = {
+	{ "fds", use_fds },
+	{ "bands", use_bands },
+	{ "timers", use_timers },
+	{ "kernel-timer", use_kernel_timer },
+	{ "leftovers", use_leftovers },
+	{ "events", use_events },
+	{ "raw-events", use_raw_events },
+	{ "thread", use_thread },
+	{ "loop-in-thread", use_loop_in_thread },
+	{ "work", use_work },
+	{ "local-work", use_local_work },
+	{ "signals", use_signals },
+	{ "wait", use_wait },
+	{ "kill", use_kill },
+	{ "popen", use_popen },
+	{ "popen-close", use_popen_close },
+	{ "inotify", use_inotify },
+	{ "pump", use_pump },
+	{ NULL, NULL }
+};
+
+static int count_entries(const char *path)
+{
+	DIR *dir = opendir(path);
+	int n = 0;
+
+	CHECK(dir != NULL);
+	while (readdir(dir) != NULL)
+		n++;
+	closedir(dir);
+	return n;
+}
+
+/* Threads end a moment after they have said so. */
+static void check_left(int fds, unsigned blocks)
+{
+	int tries;
+
+	for (tries = 0; tries < 5000; tries++) {
+		if (count_entries("/proc/self/task") == 3 &&
+		    torture_blocks() == blocks)
+			break;
+		nap();
+	}
+	if (count_entries("/proc/self/task") != 3)
+		wrong("left: threads");
+	if (count_entries("/proc/self/fd") != fds)
+		wrong("left: %d descriptors",
+		      count_entries("/proc/self/fd") - fds);
+	if (torture_blocks() != blocks)
+		wrong("left: %d blocks of memory",
+		      (int)(torture_blocks() - blocks));
+	if (waitpid(-1, NULL, WNOHANG) >= 0 || errno != ECHILD)
+		wrong("left: a child");
+}
+
+/* Nothing may be registered any more: the second iv_main() returns. */
+static void round_of(void (*use)(void))
+{
+	int fds = count_entries("/proc/self/fd");
+	unsigned blocks = torture_blocks();
+
+	iv_init();
+	use();
+	if (left_over < 0)
+		iv_main();
+	iv_deinit();
+	if (left_over >= 0)
+		close(left_over);
+	check_left(fds, blocks);
+}
+
+static void count(void)
+{
+	size_t len = 0;
+	const char *name;
+	unsigned i, n;
+
+	for (i = 0; (name = torture_count(i, &n)) != NULL; i++)
+		if (n > 0)
+			len += (size_t)snprintf(answer->text + len,
+						sizeof(answer->text) - len,
+						" %s=%u", name, n);
+}
+
+static void in_child(const char *method, void (*use)(void), const char *rules)
+{
+	char other[32];
+
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	setpgid(0, 0);
+	setenv("IV_SELECT_POLL_METHOD", method, 1);
 	iv_set_fatal_msg_handler(fatal);
-	use_all();
-	use_all();
-	while (count_entries("/proc/self/task") > 3 && tries++ < 1000)
-		usleep(1000);
-	if (waitpid(-1, NULL, WNOHANG) >= 0)
-		wrong("a child is left");
-	printf("done fds=%d threads=%d blocks=%d\n",
-	       count_entries("/proc/self/fd") - fds,
-	       count_entries("/proc/self/task") - 3,
-	       blocks != NULL ? blocks() : 0);
+	snprintf(other, sizeof(other), "/%d", ECHILD);
+	status_taken = strstr(rules, other) != NULL;
+	kill_fails = strstr(rules, "kill/") != NULL;
+	injecting = 1;
+	torture_begin(*rules == '-' ? NULL : rules);
+	round_of(use);
+	if (*rules == '-')
+		count();
+	torture_heal();
+	injecting = status_taken = kill_fails = 0;
+	round_of(use);
+	answer->done = 1;
+	_exit(0);
+}
+
+/* ---- The server --------------------------------------------------------------- */
+
+/* The status of the child, or -1 if it had to be killed. */
+static int await(pid_t pid)
+{
+	const struct timespec patience = { PATIENCE, 0 };
+	sigset_t set;
+	int status;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGCHLD);
+	while (waitpid(pid, &status, WNOHANG) == 0) {
+		if (sigtimedwait(&set, NULL, &patience) >= 0 || errno == EINTR)
+			continue;
+		kill(-pid, SIGKILL);
+		waitpid(pid, &status, 0);
+		return -1;
+	}
+	return status;
+}
+
+static void reply(const char *verdict, const char *text)
+{
+	printf("%s%s [%u]\n", verdict, text, torture_failed());
+	fflush(stdout);
+}
+
+static void conclude(int status, int counting)
+{
+	char text[64];
+
+	snprintf(text, sizeof(text), " signal %d", status & 127);
+	if (status == -1)
+		reply("wrong", " hang");
+	else if (WIFSIGNALED(status))
+		reply("wrong", text);
+	else if (WEXITSTATUS(status) == 3)
+		reply("fatal ", answer->text);
+	else if (!answer->done)
+		reply("wrong ", answer->text);
+	else if (counting)
+		reply("count", answer->text);
+	else if (answer->refused[0] != '\0')
+		reply("refused", answer->refused);
+	else
+		reply("passed", "");
+}
+
+static void serve(const char *method, const char *name, const char *rules)
+{
+	const struct scenario *s = scenarios;
+	sigset_t set;
+	pid_t pid;
+
+	while (s->name != NULL && strcmp(s->name, name) != 0)
+		s++;
+	if (s->name == NULL)
+		exit(2);
+	memset(answer, 0, sizeof(*answer));
+	sigemptyset(&set);
+	sigaddset(&set, SIGCHLD);
+	sigprocmask(SIG_BLOCK, &set, NULL);
+	pid = fork();
+	if (pid < 0)
+		exit(2);
+	if (pid == 0) {
+		sigprocmask(SIG_UNBLOCK, &set, NULL);
+		in_child(method, s->use, rules);
+	}
+	conclude(await(pid), *rules == '-');
+}
+
+int main(int argc, char **argv)
+{
+	char method[32], name[32], rules[2048];
+	int i;
+
+	if (argc > 1 && strcmp(argv[1], "list") == 0) {
+		for (i = 0; scenarios[i].name != NULL; i++)
+			puts(scenarios[i].name);
+		return 0;
+	}
+	signal(SIGPIPE, SIG_IGN);
+	answer = mmap(NULL, sizeof(*answer), PROT_READ | PROT_WRITE,
+		      MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	if (answer == MAP_FAILED)
+		return 2;
+	while (scanf("%31s %31s %2047s", method, name, rules) == 3)
+		serve(method, name, rules);
 	return 0;
 }

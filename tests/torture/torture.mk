@@ -4,7 +4,9 @@
 # the injector, and both for the emulated kernels, where these and the library
 # are two shared objects, so that only calls of the second fail.
 
-EXTRA_DIST += tests/torture/torture.py
+EXTRA_DIST += \
+	tests/torture/infallible.txt \
+	tests/torture/torture.py
 
 TORTURE = \
 	tests/torture/inject.la \
@@ -13,12 +15,16 @@ TORTURE = \
 EXTRA_LTLIBRARIES = tests/torture/inject.la
 EXTRA_PROGRAMS += tests/torture/program
 
-tests_torture_inject_la_SOURCES = tests/torture/inject.c
+tests_torture_inject_la_SOURCES = tests/torture/inject.c \
+	tests/torture/inject.h
 tests_torture_inject_la_CPPFLAGS = -I$(srcdir)/tests/emu/include
 tests_torture_inject_la_LDFLAGS = -module -avoid-version -shared \
 	-rpath /nowhere
 tests_torture_inject_la_LIBADD = -ldl
-tests_torture_program_SOURCES = tests/torture/program.c
+tests_torture_program_SOURCES = tests/torture/program.c \
+	tests/torture/inject.h
+# A handler that ends with a call must not look like the library calling.
+tests_torture_program_CFLAGS = $(AM_CFLAGS) -fno-optimize-sibling-calls
 tests_torture_program_LDADD = lib/libivykis.la
 
 tests_torture_libkernels_la_SHORTNAME = kernels
@@ -44,7 +50,8 @@ tests_torture_libivykis_emulated_la_LDFLAGS = -avoid-version -shared \
 tests_torture_libivykis_emulated_la_LIBADD = tests/torture/libkernels.la
 $(tests_torture_libivykis_emulated_la_OBJECTS): lib/poll/registry.inc
 
-tests_torture_emulated_SOURCES = tests/torture/program.c
+tests_torture_emulated_SOURCES = $(tests_torture_program_SOURCES)
+tests_torture_emulated_CFLAGS = $(tests_torture_program_CFLAGS)
 tests_torture_emulated_LDADD = tests/torture/libivykis-emulated.la \
 	tests/torture/libkernels.la
 endif

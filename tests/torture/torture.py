@@ -1,292 +1,409 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""Fails every call of the library once, and sees what becomes of it.
+"""Makes each call of the library fail, at each place, with each error.
 
-program.c uses each module twice.  It is run once for each point: a call, which
-one of them fails, with which errno, and whether the following ones fail, too;
-and with calls that fail at random.  Allowed is
-    passed      the program did all it wanted
-    reported    a function returned -1 with an errno that was injected
-    fatal       iv_init() said that it cannot work
-and nothing else: no signal, no hang, no event that got lost, no descriptor,
-thread or block of memory left.
+program.c runs a scenario for each module under the rules of inject.c; this
+counts the calls of each, makes the list of points, feeds them to some servers
+and adds up what they answer.  See --help.
 
-    torture.py [--quick | --full] [--resume] [--build DIR] [METHOD...]
+A point is METHOD SCENARIO RULES, and can be run again as arguments of --point.
+Points that are done are kept in WORK/done, so that a run that was interrupted
+goes on; any change of the library begins anew.
 """
+
 import argparse
 import collections
 import concurrent.futures
 import errno
+import hashlib
 import os
+import queue
 import random
 import re
 import subprocess
 import sys
+import time
 
-NEW_FD = ('EMFILE', 'ENFILE', 'ENOMEM')
-ABSENT = ('ENOSYS', 'EPERM', 'EINVAL')
-SHORT = 'short'
+METHODS = ["epoll-timerfd", "epoll", "ppoll", "poll"]
+EMULATED = ["kqueue", "dev_poll", "port-timer", "port"]
 
-# What may fail, and how.
+SAMPLE = 4000     # points of --quick
+
+ABSENT = ["ENOSYS", "EPERM", "EINVAL"]
+NO_FD = ["EMFILE", "ENFILE", "ENOMEM"]
+
+# What Linux may say.  SHORT: does one byte.  Calls on descriptors that fail
+# for descriptors that are not open only are not here: fcntl.
 ERRORS = {
-    'malloc': ('ENOMEM',), 'calloc': ('ENOMEM',), 'realloc': ('ENOMEM',),
-    'pipe': ('EMFILE', 'ENFILE'),
-    'pipe2': ('EMFILE', 'ENFILE', 'ENOSYS'),
-    'eventfd': NEW_FD + ('ENODEV',) + ABSENT,
-    'epoll_create1': NEW_FD,
-    'epoll_ctl': ('ENOMEM', 'ENOSPC'),
-    'epoll_wait': ('EINTR',),
-    'epoll_pwait2': ('EINTR',) + ABSENT,
-    'poll': ('EINTR', 'ENOMEM'), 'ppoll': ('EINTR', 'ENOMEM') + ABSENT,
-    'timerfd_create': NEW_FD + ('ENODEV',) + ABSENT,
-    'timerfd_settime': ABSENT,
-    'inotify_init1': NEW_FD, 'inotify_add_watch': ('ENOMEM', 'ENOSPC'),
-    'inotify_rm_watch': ('EINVAL',),
-    'dup2': ('EBUSY', 'EMFILE'), 'fcntl': ('EMFILE',),
-    'open': NEW_FD + ('EACCES',),
-    'close': ('EINTR', 'EIO'),
-    'fstat': ('ENOMEM',), 'ioctl': ('ENOTTY',),
-    'setsockopt': ('ENOPROTOOPT',), 'shutdown': ('ENOTCONN',),
-    'read': ('EINTR', 'EAGAIN', SHORT), 'write': ('EINTR', SHORT),
-    'writev': ('EINTR', SHORT),
-    'splice': ('EINTR', 'EAGAIN', 'ENOMEM', SHORT) + ABSENT,
-    'pthread_create': ('EAGAIN', 'EPERM'),
-    'pthread_key_create': ('EAGAIN', 'ENOMEM'),
-    'pthread_setspecific': ('ENOMEM',), 'pthread_mutex_init': ('ENOMEM',),
-    '__register_atfork': ('ENOMEM',),
-    'fork': ('EAGAIN', 'ENOMEM'),
-    'execvp': ('ENOENT', 'EACCES', 'ENOMEM', 'E2BIG'),
-    'kill': ('EPERM',),
-    'wait4': ('EINTR',), 'waitid': ('EINTR',), 'waitpid': ('EINTR',),
-    'getrlimit': ('EPERM',), 'setrlimit': ('EPERM',),
-    'nanosleep': ('EINTR',),
-    'syscall': NEW_FD + ABSENT,         # pidfd_open(2)
-    'kqueue': NEW_FD, 'kevent': ('EINTR', 'ENOMEM'),
-    'port_create': ('EMFILE', 'EAGAIN'),
-    'port_associate': ('ENOMEM', 'EAGAIN'), 'port_send': ('ENOMEM',),
-    'port_getn': ('EINTR',),
-    'timer_create': ('EAGAIN', 'ENOMEM', 'EPERM'), 'timer_settime': ABSENT,
-    'DP_POLL': ('EINTR',),
+    "malloc": ["ENOMEM"],
+    "calloc": ["ENOMEM"],
+    "realloc": ["ENOMEM"],
+    "pipe": NO_FD,
+    "pipe2": NO_FD + ABSENT,
+    "eventfd": NO_FD + ABSENT,
+    "epoll_create1": NO_FD + ABSENT,
+    "epoll_ctl:add": ["ENOMEM", "ENOSPC"],
+    "epoll_ctl:mod": ["ENOMEM", "ENOENT"],
+    "epoll_ctl:del": ["ENOENT", "EBADF"],
+    "epoll_wait": ["EINTR"],
+    "epoll_pwait2": ["EINTR"] + ABSENT,
+    "poll": ["EINTR", "ENOMEM"],
+    "ppoll": ["EINTR", "ENOMEM"],
+    "timerfd_create": NO_FD + ABSENT,
+    "timerfd_settime": ["ENOSYS", "EPERM"],
+    "inotify_init1": NO_FD + ["ENOSYS"],
+    "inotify_add_watch": ["ENOSPC", "ENOMEM", "EACCES"],
+    "inotify_rm_watch": ["EINVAL"],
+    "dup2": ["EINTR", "EBUSY"],
+    "fcntl:dup": ["EMFILE", "EINVAL"],
+    "fstat": ["ENOMEM", "EIO"],
+    "ioctl": ["ENOTTY", "EINVAL"],
+    "setsockopt": ["ENOPROTOOPT", "EINVAL", "ENOMEM"],
+    "shutdown": ["ENOTCONN"],
+    "close": ["EINTR", "EIO"],
+    "open": NO_FD + ["ENOENT", "EACCES"],
+    "read": ["EINTR"],
+    "write": ["EINTR"],
+    "read:data": ["EINTR", "EAGAIN", "ECONNRESET", "ENOMEM", "SHORT"],
+    "write:data": ["EINTR", "EAGAIN", "EPIPE", "ECONNRESET", "ENOSPC", "SHORT"],
+    "writev": ["EINTR", "EPIPE", "EAGAIN"],
+    "splice": ["EINTR", "EAGAIN", "EINVAL", "ENOMEM", "EPIPE", "ENOSYS",
+               "EPERM", "SHORT"],
+    "nanosleep": ["EINTR"],
+    "clock_gettime": ["EINVAL"],
+    "pthread_create": ["EAGAIN"],
+    "pthread_key_create": ["EAGAIN", "ENOMEM"],
+    "pthread_setspecific": ["ENOMEM"],
+    "pthread_mutex_init": ["ENOMEM", "EAGAIN"],
+    "__register_atfork": ["ENOMEM"],
+    "fork": ["EAGAIN", "ENOMEM", "ENOSYS"],
+    "execvp": ["ENOENT", "EACCES", "ENOMEM", "ETXTBSY"],
+    "kill": ["EPERM"],
+    "sigaction": ["EINVAL"],
+    "signal": ["EINVAL"],
+    "wait4": ["EINTR", "ECHILD"],
+    "waitpid": ["EINTR", "ECHILD"],
+    "waitid": ["EINTR", "ECHILD"] + ABSENT,
+    "pidfd_open": NO_FD + ABSENT,
+    "kqueue": NO_FD,
+    "kevent": ["ENOMEM"],
+    "kevent:wait": ["EINTR"],
+    "port_create": ["EMFILE", "EAGAIN"],
+    "port_associate": ["ENOMEM", "EAGAIN"],
+    "port_send": ["ENOMEM"],
+    "port_getn": ["EINTR"],
+    "timer_create": ["EAGAIN", "ENOMEM", "EPERM"],
+    "timer_settime": ABSENT,
+    "DP_POLL": ["EINTR"],
+    "getrlimit": ["EPERM"],
+    "setrlimit": ["EPERM", "EINVAL"],
 }
-# These pass, or nothing would ever get on.
-PASSING = {'EINTR', 'EAGAIN', SHORT}
-ONLY_PASSING = {'epoll_ctl', 'kevent', 'poll', 'port_associate',
-                'port_send', 'read', 'write', ('ppoll', 'ENOMEM')}
-# What cannot fail the way the library calls it, and why.
-INFALLIBLE = {
-    'abort': '', '_exit': '', 'exit': '', 'free': '', 'getpid': '',
-    'gettid': '', 'getauxval': '', 'getenv': '', 'memcpy': '', 'memmove': '',
-    'memset': '', 'strcmp': '', 'strcspn': '', 'strlen': '', 'strncmp': '',
-    'strspn': '', 'sigemptyset': '', 'sigfillset': '', 'sched_yield': '',
-    'stderr': 'no function', 'syslog': 'says nothing of it',
-    'fprintf': 'for iv_thread_list_children() only, which returns nothing',
-    'snprintf': 'into a buffer', 'vsnprintf': 'into a buffer',
-    'sigaction': 'with a signal that may be caught',
-    'signal': 'with a signal that may be caught',
-    'pthread_sigmask': 'with a valid how',
-    'pthread_join': 'of a thread that can be joined',
-    'pthread_detach': 'of a thread that can be joined',
-    'pthread_mutex_lock': 'of a normal mutex',
-    'pthread_mutex_unlock': 'of a normal mutex',
-    'pthread_mutex_destroy': 'of a free mutex',
-    'clock_gettime': 'of a clock that exists', 'pthread_once': '',
-    'pthread_setcancelstate': 'with a valid state',
-    '__errno_location': '', '__sigsetjmp': '',
+
+# These pass: for ever is not what a kernel does.
+TRANSIENT = {
+    "EINTR", "EBUSY", ("read:data", "EAGAIN"), ("write:data", "EAGAIN"),
+    ("splice", "EAGAIN"), ("epoll_ctl:mod", "ENOMEM"), ("kevent", "ENOMEM"),
+    ("port_associate", "ENOMEM"), ("port_associate", "EAGAIN"),
+    ("port_send", "ENOMEM"), ("poll", "ENOMEM"), ("ppoll", "ENOMEM"),
 }
-STARTUP = re.compile(r'^(_ITM_|__cxa_|__gmon_|__pthread_|__stack_chk|__tls_)')
 
-MODES = ('once', 'pair', 'on')
-RANDOM_PERCENT = (1, 10, 50)
-METHODS = ('epoll-timerfd', 'epoll', 'ppoll', 'poll')
-EMULATED = ('kqueue', 'dev_poll', 'port-timer', 'port')
-SECONDS = 20
+# Scenarios once more, in a kernel without something: what is used instead has
+# calls of its own.
+WITHOUT = [
+    ("pump", "splice"), ("events", "eventfd"), ("raw-events", "eventfd"),
+    ("work", "eventfd"), ("signals", "eventfd"), ("wait", "pidfd_open"),
+    ("kill", "pidfd_open"), ("popen-close", "pidfd_open"),
+    ("timers", "epoll_pwait2"), ("timers", "timerfd_create"),
+    ("timers", "ppoll"), ("popen", "pipe2"), ("fds", "ioctl"),
+]
 
-Point = collections.namedtuple('Point', 'method call mode n err seed')
+DETOURS = ["pipe2", "pipe", "read:data", "write:data", "waitid", "epoll_wait",
+           "poll", "fcntl"]
+
+# iv_init() cannot return an error, nor can the clock; the others are in the
+# pages of the functions they name.
+FATAL = re.compile(
+    r"iv_init: (out of memory|poll method \S+: |no poll method |pthread_atfork: "
+    r"|IV_SELECT_POLL_METHOD: \"\S+\" is unusable )"
+    r"|iv_now: clock_gettime: |iv_work_pool_submit_\w+: ENOMEM")
 
 
-def modes_of(call, err):
-    if err in PASSING or ONLY_PASSING & {call, (call, err)}:
-        return MODES[:2]
-    return MODES
+def code(name):
+    return 0 if name == "SHORT" else getattr(errno, name)
 
 
-# ---- Running ----------------------------------------------------------------
+def transient(call, err):
+    return err in TRANSIENT or (call, err) in TRANSIENT
 
-class Torture:
-    def __init__(self, build, method, seconds):
-        name = 'emulated' if method in EMULATED else 'program'
-        self.program = os.path.join(build, 'tests', 'torture', name)
-        self.preload = os.path.join(build, 'tests', 'torture', '.libs',
-                                    'inject.so')
-        self.dir = os.path.join(build, 'torture')
-        self.seconds = seconds
-        os.makedirs(self.dir, exist_ok=True)
 
-    def run(self, method, **variables):
-        env = dict(os.environ, IV_SELECT_POLL_METHOD=method,
-                   LD_PRELOAD=os.path.abspath(self.preload), **variables)
-        env.pop('IV_EXCLUDE_POLL_METHOD', None)
-        done = subprocess.run(
-            [os.path.abspath(self.program)], env=env, cwd=self.dir,
-            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL, timeout=self.seconds, check=False)
-        return done.returncode, done.stdout.decode('utf-8', 'replace')
+class Server:
+    """One program.c for each kernel, started again should it end."""
 
-    def calls(self, method):
-        """How often each call is made, or nothing without this method."""
-        log = os.path.join(self.dir, 'calls.' + method)
-        if os.path.exists(log):
-            os.remove(log)
-        status, output = self.run(method, TORTURE_LOG=os.path.abspath(log))
-        if status == 3 and 'IV_SELECT_POLL_METHOD' in output:
-            return None
-        if status != 0:
-            sys.exit(f'torture: {method}: nothing was injected, and yet: '
-                     f'{output or status}')
-        with open(log, encoding='ascii') as f:
-            return collections.Counter(f.read().split())
+    def __init__(self, args):
+        self.args = args
+        self.processes = {}
 
-    def outcome(self, point):
-        spec = '/'.join((point.call, point.mode, str(point.n),
-                         str(0 if point.err == SHORT else
-                             getattr(errno, point.err))))
+    def start(self, program):
+        env = dict(os.environ, LD_PRELOAD=self.args.injector)
+        for name in [n for n in env if n.startswith("TORTURE")]:
+            del env[name]
+        env.pop("IV_EXCLUDE_POLL_METHOD", None)
+        self.processes[program] = subprocess.Popen(
+            [program], env=env, text=True, bufsize=1, stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+
+    def run(self, point):
+        program = program_of(self.args, point[0])
+        if program not in self.processes:
+            self.start(program)
+        process = self.processes[program]
+        process.stdin.write(" ".join(point) + "\n")
+        process.stdin.flush()
+        answer = process.stdout.readline().rstrip("\n")
+        if not answer:
+            process.wait()
+            del self.processes[program]
+            return "wrong the server is gone [0]"
+        return answer
+
+    def stop(self):
+        for process in self.processes.values():
+            process.stdin.close()
+            process.wait()
+
+
+def program_of(args, method):
+    name = "emulated" if method in EMULATED else "program"
+    return os.path.join(args.build, "tests/torture", name)
+
+
+def list_scenarios(args):
+    env = dict(os.environ, LD_PRELOAD=args.injector)
+    out = subprocess.run([program_of(args, METHODS[0]), "list"], env=env, text=True,
+                         check=True, stdout=subprocess.PIPE).stdout
+    return [(name, "") for name in out.split()] + [
+        (name, ",".join(f"{call}/f/1/{errno.ENOSYS}" for call in calls.split()))
+        for name, calls in WITHOUT]
+
+
+def counts(answer):
+    return {name: int(n) for name, n in re.findall(r"(\S+)=(\d+)", answer)}
+
+
+def modes(call, err, seen):
+    """The ways to fail for one kind of call that is made SEEN times."""
+    for n in range(1, seen + 1):
+        yield "o", n
+        if n < seen:
+            yield "p", n
+        if transient(call, err):
+            yield "b", n
+        elif err != "SHORT":
+            yield "f", n
+    if err == "SHORT":
+        yield "r", 50
+
+
+def points_of(method, scenario, base, seen):
+    for call, n in seen.items():
+        if base.startswith(call + "/"):
+            continue
+        for err in ERRORS.get(call, []):
+            for mode, at in modes(call, err, n):
+                rule = f"{call}/{mode}/{at}/{code(err)}"
+                yield method, scenario, base + "," * bool(base) + rule
+
+
+def storm(method, scenario, base, seen, percent, dice):
+    """Everything fails now and then, each call with one of its errors."""
+    calls = [c for c in seen if c in ERRORS and not base.startswith(c + "/")]
+    rules = [f"{c}/r/{percent}/{code(dice.choice(ERRORS[c]))}" for c in calls]
+    return method, scenario, ",".join([base] * bool(base) + rules)
+
+
+def works(args, server, method):
+    """False without this method, here."""
+    if not os.path.exists(program_of(args, method)):
+        return False
+    answer = server.run((method, "timers", "-"))
+    if answer.startswith("fatal iv_init: IV_SELECT_POLL_METHOD: "):
+        return False
+    return True
+
+
+def seen_in(server, method, scenario, base):
+    """Calls and their numbers, or nothing where BASE denies what is unused."""
+    answer = server.run((method, scenario, "-"))
+    if not answer.startswith("count"):
+        sys.exit(f"torture: {method} {scenario} -: {answer}")
+    seen = counts(answer)
+    if base and base.split("/")[0] not in seen:
+        return {}
+    if base:
+        # What is called instead is known only when it fails.
+        for call in DETOURS:
+            seen.setdefault(call, 6)
+    return seen
+
+
+def points_with(args, server, method, dice):
+    points = []
+    for scenario, base in list_scenarios(args):
+        seen = seen_in(server, method, scenario, base)
+        if not seen:
+            continue
+        points += points_of(method, scenario, base, seen)
+        points += [storm(method, scenario, base, seen, percent, dice)
+                   for percent in (1, 10, 50) for _ in range(args.storms)]
+    return points
+
+
+def judge(answer):
+    """The class of an answer, and whether it is allowed."""
+    text, _, failed = answer.rpartition(" [")
+    word = text.split(" ")[0]
+    if failed == "0]" and word == "passed":
+        return "not reached", True
+    if word == "fatal":
+        return word, bool(FATAL.match(text[6:]))
+    return word, word in ("passed", "refused")
+
+
+class Log:
+    """What is done, of this very library."""
+
+    def __init__(self, args):
+        key = hashlib.sha1()
+        files = [args.injector, args.library, __file__]
+        files += {program_of(args, m) for m in args.methods}
+        for name in files:
+            with open(name, "rb") as f:
+                key.update(f.read())
+        key.update(repr((args.seed, args.quick, args.methods)).encode())
+        self.name = os.path.join(args.work, "done")
+        self.done = {}
+        self.load(key.hexdigest())
+
+    def load(self, key):
         try:
-            status, output = self.run(point.method, TORTURE=spec,
-                                      TORTURE_SEED=str(point.seed))
-        except subprocess.TimeoutExpired:
-            return 'hang or lost event', ''
-        return judge(status, output, point.err)
+            with open(self.name, encoding="utf-8") as f:
+                lines = f.read().splitlines()
+        except FileNotFoundError:
+            lines = []
+        fresh = not lines or lines[0] != key
+        if not fresh:
+            for line in lines[1:]:
+                point, tab, answer = line.partition("\t")
+                if tab:
+                    self.done[point] = answer
+        self.file = open(self.name, "w" if fresh else "a", encoding="utf-8")
+        if fresh:
+            print(key, file=self.file)
+
+    def add(self, point, answer):
+        self.done[point] = answer
+        print(point, answer, sep="\t", file=self.file, flush=True)
+
+    def finish(self):
+        self.file.close()
+        os.rename(self.name, self.name + ".last")
 
 
-def judge(status, output, err):
-    lines = output.strip().split('\n')
-    if status < 0:
-        return 'signal %d' % -status, output
-    if status == 3:
-        good = lines[-1].startswith('fatal: iv_init: ')
-        return ('fatal' if good else 'wrong fatal', lines[-1])
-    if status != 0:
-        return 'wrong', lines[-1]
-    if lines[-1] != 'done fds=0 threads=0 blocks=0':
-        return 'leak', lines[-1]
-    reported = [line for line in lines if line.startswith('reported: ')]
-    if any(line.split()[-1] != err for line in reported):
-        return 'wrong errno', '; '.join(reported)
-    return ('reported' if reported else 'passed'), ''
+def work_off(args, points, log):
+    begun = shown = time.monotonic()
+    servers = queue.Queue()
+    everyone = [Server(args) for _ in range(args.jobs)]
+    for server in everyone:
+        servers.put(server)
 
+    def one(point):
+        server = servers.get()
+        answer = server.run(point)
+        if not judge(answer)[1] and "hang" in answer:
+            # A loaded machine is slow; what hangs, hangs again.
+            answer = server.run(point)
+        servers.put(server)
+        return point, answer
 
-ALLOWED = ('passed', 'reported', 'fatal')
-
-
-# ---- Points -----------------------------------------------------------------
-
-def points_of(method, counts, most):
-    for call, count in sorted(counts.items()):
-        for err in ERRORS[call]:
-            for n in range(1, min(count, most) + 1):
-                for mode in modes_of(call, err):
-                    yield Point(method, call, mode, n, err, 0)
-            if 'on' not in modes_of(call, err) and err != 'EINVAL':
-                for seed in range(10):
-                    yield Point(method, call, 'random',
-                                RANDOM_PERCENT[seed % 3], err, seed)
-
-
-def forgotten(build):
-    """Calls of the library that this file does not know."""
-    library = os.path.join(build, 'lib', '.libs', 'libivykis.so')
-    out = subprocess.run(['nm', '-D', '--undefined-only', library],
-                         check=True, stdout=subprocess.PIPE).stdout.decode()
-    names = {line.split()[-1].split('@')[0] for line in out.splitlines()}
-    return sorted(name for name in names if name not in ERRORS and
-                  name not in INFALLIBLE and not STARTUP.match(name))
-
-
-class Record:
-    """What was tried already, for --resume."""
-    def __init__(self, path, resume):
-        self.done = set()
-        if resume and os.path.exists(path):
-            with open(path, encoding='ascii') as f:
-                self.done = {line.rstrip('\n') for line in f}
-        self.file = open(path, 'a' if resume else 'w', encoding='ascii')
-
-    def key(self, point):
-        return ' '.join(str(word) for word in point)
-
-    def add(self, point):
-        self.file.write(self.key(point) + '\n')
-        self.file.flush()
-
-
-def progress(text):
-    if sys.stderr.isatty():
-        print('\r' + text + '\033[K', end='', file=sys.stderr, flush=True)
-
-
-def torture(args, method, points):
-    rig = Torture(args.build, method, SECONDS * args.scale)
-    record = Record(os.path.join(rig.dir, 'done.' + method), args.resume)
-    todo = [p for p in points if record.key(p) not in record.done]
-    outcomes = collections.Counter()
+    left = [p for p in points if " ".join(p) not in log.done]
+    bad = sum(not judge(a)[1] for a in log.done.values())
     with concurrent.futures.ThreadPoolExecutor(args.jobs) as pool:
-        for i, (point, (verdict, text)) in enumerate(
-                zip(todo, pool.map(rig.outcome, todo)), 1):
-            outcomes[verdict] += 1
-            progress(f'{method}: {i} of {len(todo)}')
-            if verdict in ALLOWED:
-                record.add(point)
-            else:
-                progress('')
-                print(f'{record.key(point)}: {verdict}: {text}', flush=True)
-    progress('')
-    bad = sum(n for v, n in outcomes.items() if v not in ALLOWED)
-    print('%-14s %6d points: %s' % (
-        method, len(todo), ', '.join(
-            f'{n} {v}' for v, n in sorted(outcomes.items()))), flush=True)
-    return len(todo) - bad, bad
+        for n, (point, answer) in enumerate(pool.map(one, left), 1):
+            log.add(" ".join(point), answer)
+            if not judge(answer)[1]:
+                bad += 1
+                print("FAIL ", *point, "->", answer, flush=True)
+            if time.monotonic() - shown > 5:
+                shown = time.monotonic()
+                rest = (shown - begun) / n * (len(left) - n)
+                print(f"{n} of {len(left)} points, {bad} bad, "
+                      f"{rest:.0f} s to go", file=sys.stderr, flush=True)
+    for server in everyone:
+        server.stop()
+    return [log.done[" ".join(p)] for p in points]
 
 
-def parse():
-    parser = argparse.ArgumentParser(description=__doc__.split('\n')[0])
-    parser.add_argument('--quick', action='store_true',
-                        help='some points of each call')
-    parser.add_argument('--full', action='store_true',
-                        help='every point, not the first dozen of each call')
-    parser.add_argument('--resume', action='store_true',
-                        help='leave out what passed before')
-    parser.add_argument('--seed', type=int, default=1)
-    parser.add_argument('--jobs', type=int,
-                        default=2 * (os.cpu_count() or 1))
-    parser.add_argument('--scale', type=int, default=1, help='of time limits')
-    parser.add_argument('--build', default='build')
-    parser.add_argument('methods', nargs='*', default=METHODS + EMULATED)
-    return parser.parse_args()
+def table(points, answers):
+    columns = ["passed", "refused", "fatal", "not reached", "wrong"]
+    print(f"{'':16}{'points':>9}" + "".join(f"{c:>13}" for c in columns))
+    for method in dict.fromkeys(p[0] for p in points):
+        sums = collections.Counter(
+            judge(a)[0] for p, a in zip(points, answers) if p[0] == method)
+        print(f"{method:16}{sum(sums.values()):9}"
+              + "".join(f"{sums[c]:13}" for c in columns))
+
+
+def arguments():
+    p = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
+    p.add_argument("--quick", action="store_true", help="some random points")
+    p.add_argument("--full", action="store_true", help="all points (default)")
+    p.add_argument("--seed", type=int, help="of the sample and the storms")
+    p.add_argument("--jobs", type=int, default=os.cpu_count())
+    p.add_argument("--build", default="build")
+    p.add_argument("--point", nargs=3, metavar=("METHOD", "SCENARIO", "RULES"),
+                   help="just this one")
+    p.add_argument("methods", nargs="*", metavar="METHOD",
+                   help="default: all that are here")
+    args = p.parse_args()
+    args.methods = args.methods or METHODS + EMULATED
+    args.work = os.path.join(args.build, "torture")
+    args.storms = 1 if args.quick else 20
+    if args.seed is None:
+        args.seed = int(time.time()) if args.quick else 1
+    args.injector = os.path.abspath(
+        os.path.join(args.build, "tests/torture/.libs/inject.so"))
+    args.library = os.path.join(args.build, "lib/.libs/libivykis.so")
+    return args
 
 
 def main():
-    args = parse()
-    missing = forgotten(args.build)
-    print('calls of the library: ' + (
-        'forgotten: ' + ' '.join(missing) if missing else 'all are known'))
-    passed, failed, skipped = int(not missing), int(bool(missing)), 0
-    for method in args.methods:
-        rig = Torture(args.build, method, SECONDS)
-        counts = rig.calls(method) if os.path.exists(rig.program) else None
-        if counts is None:
-            print('%-14s not here' % method)
-            skipped += 1
-            continue
-        points = list(points_of(method, counts,
-                                10 ** 6 if args.full else 12))
-        if args.quick:
-            random.Random(args.seed).shuffle(points)
-            points = points[:200]
-        good, bad = torture(args, method, points)
-        passed, failed = passed + good, failed + bad
-    print(f'{passed} passed, {failed} failed, {skipped} skipped')
-    sys.exit(failed > 0)
+    args = arguments()
+    server = Server(args)
+    if args.point:
+        print(server.run(args.point))
+        server.stop()
+        return 0
+    os.makedirs(args.work, exist_ok=True)
+    asked = len(args.methods)
+    args.methods = [m for m in args.methods if works(args, server, m)]
+    skipped = asked - len(args.methods)
+    dice = random.Random(args.seed)
+    points = [p for m in args.methods
+              for p in points_with(args, server, m, dice)]
+    server.stop()
+    every = len(points)
+    if args.quick:
+        points = dice.sample(points, min(every, SAMPLE))
+    print(f"{len(points)} of {every} points, seed {args.seed}", flush=True)
+    log = Log(args)
+    answers = work_off(args, points, log)
+    log.finish()
+    table(points, answers)
+    failed = sum(not judge(a)[1] for a in answers)
+    print(f"{len(answers) - failed} passed, {failed} failed, "
+          f"{skipped} skipped")
+    return failed != 0
 
 
-if __name__ == '__main__':
-    main()
+if __name__ == "__main__":
+    sys.exit(main())
