@@ -104,7 +104,7 @@ static inline void ivi_timerq_remove(struct ivi_timerq *q,
 int64_t ivi_timerq_find_soonest(struct ivi_timerq *q);
 
 /*
- * When the queue wants to be collected next: the first deadline exactly, or
+ * When begin() is wanted next: at the first deadline exactly, or
  * somewhat before it where many timers crowd together far ahead; INT64_MAX
  * if there are none.  Computed once after a change that matters.
  */

@@ -223,12 +223,10 @@ static int sleep_ns(struct ep *ep, int64_t left)
 	struct timespec ts;
 	int n;
 
-	if (ep->no_pwait2)
+	if (ep->no_pwait2 || left == IVI_NEVER)
 		return sleep_ms(ep, left);
-	if (left != IVI_NEVER)
-		ts = ivi_ns_to_ts(left);
-	n = epoll_pwait2(ep->fd, ep->batch, EP_BATCH,
-			 left != IVI_NEVER ? &ts : NULL, NULL);
+	ts = ivi_ns_to_ts(left);
+	n = epoll_pwait2(ep->fd, ep->batch, EP_BATCH, &ts, NULL);
 	if (n >= 0 || (errno != ENOSYS && errno != EPERM && errno != EINVAL))
 		return n;
 	ep->no_pwait2 = true;

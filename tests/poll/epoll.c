@@ -352,13 +352,17 @@ FATAL_TEST_ONCE(failing_wait, "iv_main: epoll_wait: EBADF")
 #if defined(HAVE_EPOLL_PWAIT2) && defined(SYS_epoll_pwait2)
 static const int absent[] = { ENOSYS, EPERM, EINVAL };
 
+/* It is asked for only where there is a limit. */
 EPOLL_TEST(without_epoll_pwait2)
 {
+	struct iv_timer far;
 	struct iv_fd fd;
 	int i;
 
 	for (i = 0; i < 3; i++) {
 		iv_init();
+		timer_after(&far, 60000, never_handler, NULL);
+		iv_timer_register(&far);
 		make_pipe(ring);
 		IV_FD_INIT(&fd);
 		fd.fd = ring[0];
@@ -372,6 +376,7 @@ EPOLL_TEST(without_epoll_pwait2)
 		CHECK_INT(lab_count(LAB_EPOLL_PWAIT2), ==, 1);
 		CHECK_INT(lab_count(LAB_EPOLL_WAIT), ==, 10);
 		iv_fd_unregister(&fd);
+		iv_timer_unregister(&far);
 		close_pair(ring);
 		loop_works();
 		iv_deinit();
