@@ -8,6 +8,9 @@
 . "${top_srcdir:=.}/tests/meta/tap.sh"
 
 [ -x "$top_builddir/config.status" ] || skip_all 'not configured'
+# Not in TMPDIR, which may have a space: libtool installs to no such name.
+root=$(mktemp -d "$top_builddir/installed.XXXXXX") || exit 1
+trap 'rm -rf "$tmp" "$root"' EXIT
 
 cat >"$tmp/dirs.in" <<'EOF'
 prefix='@prefix@' exec_prefix="@exec_prefix@" libdir="@libdir@"
@@ -54,12 +57,12 @@ expected() {
 }
 
 installed() {
-	(cd "$tmp/root" && find . ! -type d | sed 's/^\.//')
+	(cd "$root" && find . ! -type d | sed 's/^\.//')
 }
 
 in_build() {
 	# Not a part of the make that runs the tests.
-	MAKEFLAGS='' make -C "$top_builddir" "$@" DESTDIR="$tmp/root" \
+	MAKEFLAGS='' make -C "$top_builddir" "$@" DESTDIR="$root" \
 		>"$tmp/log" 2>&1 || { sed 's/^/# /' "$tmp/log"; false; }
 }
 
@@ -78,9 +81,9 @@ newcomer() {
 	printf '#!/bin/sh\nexec %s "$@"\n' "${CC-cc} ${CFLAGS-}" >"$tmp/bin/cc"
 	chmod +x "$tmp/bin/cc"
 	PATH=$tmp/bin:$PATH \
-	MANPATH=$tmp/root$mandir PKG_CONFIG_LIBDIR=$tmp/root$pkgconfigdir \
-	PKG_CONFIG_PATH='' PKG_CONFIG_SYSROOT_DIR=$tmp/root \
-	LD_LIBRARY_PATH=$tmp/root$libdir \
+	MANPATH=$root$mandir PKG_CONFIG_LIBDIR=$root$pkgconfigdir \
+	PKG_CONFIG_PATH='' PKG_CONFIG_SYSROOT_DIR=$root \
+	LD_LIBRARY_PATH=$root$libdir \
 		python3 -B "$top_srcdir/tests/manual/newcomer.py" 2>&1
 }
 

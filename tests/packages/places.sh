@@ -58,6 +58,6 @@ else
 		shift 2 && exec "$@"' sh "$work/source" \
 		"$work/place/tmp dir" $as_nobody
 fi
-rm -rf "$work/source" "$work/place"
+[ "$tap_failed" = 1 ] || rm -rf "$work/source" "$work/place"
 
 finish
