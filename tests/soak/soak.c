@@ -178,10 +178,28 @@ static void lull(void *unused)
 	load_end();
 }
 
-/* A second should do; the machine may be busy, so it is not asked for. */
+static unsigned long refused(void)
+{
+	unsigned long n = 0;
+	unsigned i;
+
+	for (i = 0; i < load_count; i++)
+		n += load[i].refused;
+	return n;
+}
+
+/*
+ * Goes on until it has hit often enough.  To be at work again should take no
+ * longer than a second; the machine may be busy, so that is not asked for.
+ */
 static void storm_ends(void *unused)
 {
 	(void)unused;
+	if (spy_failed() < 20 || refused() == 0) {
+		timer_after(&calm, 50, storm_ends, NULL);
+		iv_timer_register(&calm);
+		return;
+	}
 	spy_storm(0);
 	ended = load_clock();
 	rounds_before = load_rounds();
@@ -191,26 +209,20 @@ static void storm_ends(void *unused)
 
 static void storm(unsigned percent)
 {
-	unsigned long refused = 0;
 	long blocks = spy_blocks();
-	struct iv_timer t;
-	unsigned i;
 
+	time_limit(60);
 	iv_init();
 	load_expect_refusals(true);
 	load_begin(false);
-	timer_after(&t, 300, storm_ends, NULL);
-	iv_timer_register(&t);
+	timer_after(&calm, 300, storm_ends, NULL);
+	iv_timer_register(&calm);
 	spy_storm(percent);
 	iv_main();
 	iv_deinit();
 	CHECK_INT(spy_blocks(), ==, blocks);
-	for (i = 0; i < load_count; i++)
-		refused += load[i].refused;
-	note("%u calls failed, %lu rounds were refused", spy_failed(), refused);
-	CHECK_INT(spy_failed(), >, 0);
-	if (percent >= 10)
-		CHECK_INT(refused, >, 0);
+	note("%u calls failed, %lu rounds were refused", spy_failed(),
+	     refused());
 }
 
 TEST(one_call_in_a_hundred_fails)
