@@ -346,11 +346,17 @@ static void ask_again(struct kq *kq, struct ivi_fd *f)
 	ivi_poller_update(&kq->p, f);
 }
 
+/* poll(2) is interrupted even if it does not wait, and may lack memory: both
+   pass, while the event will not come again. */
 static bool hung_up(int number)
 {
 	struct pollfd pfd = { .fd = number };
+	unsigned n = 0;
 
-	return poll(&pfd, 1, 0) > 0 && pfd.revents & (POLLERR | POLLHUP);
+	while (poll(&pfd, 1, 0) < 0 &&
+	       (errno == EINTR || errno == EAGAIN || errno == ENOMEM))
+		ivi_relax(n++);
+	return pfd.revents & (POLLERR | POLLHUP);
 }
 
 /* An error without EV_EOF shows as readable without data. */

@@ -185,6 +185,30 @@ KQUEUE_TEST(hangup_goes_on)
 	iv_deinit();
 }
 
+/* The kernel tells it once; that poll(2) fails then must not lose it. */
+KQUEUE_TEST(hangup_is_told_though_poll_fails)
+{
+	static const int errs[] = { EINTR, EAGAIN, ENOMEM };
+	struct watch w;
+	int fds[2], i;
+
+	iv_init();
+	for (i = 0; i < 3; i++) {
+		make_socketpair(fds);
+		watch_start(&w, fds[0], "e");
+		turns(1);
+		CHECK_STR(watch_seen(&w, 1), "");
+		lab_reset();
+		lab_refuse(LAB_POLL, errs[i], 3);
+		close(fds[1]);
+		turns(1);
+		CHECK_INT(lab_count(LAB_POLL), >=, 4);
+		CHECK_STR(watch_seen(&w, 1), "e");
+		watch_end(&w);
+	}
+	iv_deinit();
+}
+
 /* Asking whether somebody has a number already does not wake him up. */
 KQUEUE_TEST(taken_number_stays_quiet)
 {
