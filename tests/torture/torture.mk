@@ -6,6 +6,7 @@
 
 EXTRA_DIST += \
 	tests/torture/infallible.txt \
+	tests/torture/suite.py \
 	tests/torture/torture.py
 
 TORTURE = \

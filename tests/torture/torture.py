@@ -83,7 +83,7 @@ ERRORS = {
     "signal": ["EINVAL"],
     "wait4": ["EINTR", "ECHILD"],
     "waitpid": ["EINTR", "ECHILD"],
-    "waitid": ["EINTR", "ECHILD"] + ABSENT,
+    "waitid": ["EINTR"] + ABSENT,
     "pidfd_open": NO_FD + ABSENT,
     "kqueue": NO_FD,
     "kevent": ["ENOMEM"],
