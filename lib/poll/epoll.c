@@ -201,8 +201,10 @@ void ep_look(struct ivi_poller *p)
 			decode(ep, f, (uint32_t)got);
 			found = true;
 		} else if (ctl(ep, EPOLL_CTL_MOD, f, events_of(f, true)) < 0) {
-			/* All of them are queued for the next turn. */
+			/* All of them are queued for the next turn, which must
+			   come: nothing is in the new set yet. */
 			ivi_poller_reopen(&ep->p);
+			ep->skip_wait = true;
 			return;
 		}
 	}

@@ -359,3 +359,39 @@ TEST(no_memory_to_arm)
 	source_close(&s);
 	iv_deinit();
 }
+
+/* Nor is there anything else that the loop could sleep through meanwhile. */
+static void check_others(int err)
+{
+	struct source s;
+	struct watch other;
+	int fds[2];
+
+	iv_init();
+	source_open(&s);
+	make_pipe(fds);
+	watch_start(&other, fds[0], "");
+	iv_fd_set_handler_in(&other.fd, quit_handler);
+	run_until_habit(&s);
+	drain(s.pipe[0]);
+	resume(&s);
+	lab_refuse(LAB_EPOLL_MOD, err, 1);
+	poke(fds[1]);
+	with_deadline(5);
+	iv_main();
+	without_deadline();
+	watch_end(&other);
+	close(fds[1]);
+	source_close(&s);
+	iv_deinit();
+}
+
+TEST(no_memory_to_arm_and_others_are_ready)
+{
+	check_others(ENOMEM);
+}
+
+TEST(nothing_to_arm_and_others_are_ready)
+{
+	check_others(ENOENT);
+}
