@@ -21,6 +21,10 @@ AC_ARG_ENABLE([sanitizers],
 AC_ARG_ENABLE([coverage],
 	[AS_HELP_STRING([--enable-coverage], [count executed lines for gcov])],
 	[], [enable_coverage=no])
+AC_ARG_ENABLE([man],
+	[AS_HELP_STRING([--disable-man], [do not install the manual])],
+	[], [enable_man=yes])
+AM_CONDITIONAL([INSTALL_MAN], [test "x$enable_man" != xno])
 AC_ARG_ENABLE([symbol-versioning],
 	[AS_HELP_STRING([--disable-symbol-versioning],
 		[no version nodes in the shared library])],

@@ -5,7 +5,12 @@
 include $(srcdir)/man3/core.mk
 include $(srcdir)/man3/modules.mk
 
-dist_man_MANS = $(MANUAL_CORE) $(MANUAL_MODULES)
+# In EXTRA_DIST: automake leaves out what a condition leaves out.
+MANUAL = $(MANUAL_CORE) $(MANUAL_MODULES)
+
+if INSTALL_MAN
+man_MANS = $(MANUAL)
+endif
 
 TESTS_SH += tests/manual/manual.sh
 TESTS_EXTRA += tests/manual/manual.py tests/manual/newcomer.py

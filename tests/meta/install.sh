@@ -17,7 +17,7 @@ prefix='@prefix@' exec_prefix="@exec_prefix@" libdir="@libdir@"
 includedir="@includedir@" datarootdir="@datarootdir@" mandir="@mandir@"
 pkgconfigdir="@pkgconfigdir@" version_info='@LT_VERSION_INFO@'
 shared='@enable_shared@' static='@enable_static@'
-inotify='@USE_INOTIFY_TRUE@' pkg_config='@PKG_CONFIG@'
+inotify='@USE_INOTIFY_TRUE@' man='@INSTALL_MAN_TRUE@' pkg_config='@PKG_CONFIG@'
 special='@enable_sanitizers@ @enable_coverage@'
 EOF
 (cd "$top_builddir" && ./config.status -q --file="-:-" <"$tmp/dirs.in") \
@@ -27,6 +27,7 @@ grep -q '^prefix=' "$tmp/dirs" || skip_all 'config.status does not say where'
 . "$tmp/dirs"
 : "${libdir?}" "${includedir?}" "${mandir?}" "${pkgconfigdir?}"
 : "${version_info?}" "${shared?}" "${static?}" "${inotify?}" "${special?}"
+: "${man?}"
 : "${pkg_config?}"
 
 # The file name of the library, by libtool's rule for Linux.
@@ -51,7 +52,7 @@ expected() {
 		[ "$header$inotify" = 'iv_inotify#' ] ||
 			echo "$includedir/$header.h"
 	done
-	for page in "$top_srcdir"/man3/*.3; do
+	[ "$man" = '#' ] || for page in "$top_srcdir"/man3/*.3; do
 		echo "$mandir/man3/${page##*/}"
 	done
 }
@@ -88,7 +89,7 @@ newcomer() {
 }
 
 what='a newcomer copies, compiles and runs the first example of man ivykis'
-if [ "$special" != 'no no' ] || [ -n "${EMULATOR-}" ] || [ -z "$pkg_config" ] ||
+if [ "$special$man" != 'no no' ] || [ -n "${EMULATOR-}" ] || [ -z "$pkg_config" ] ||
 		! have man || ! have python3 || ! have pkg-config
 then
 	skip "$what" 'a special build, or something is not here'
