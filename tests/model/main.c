@@ -27,6 +27,11 @@ static struct {
 	uint8_t		program[PROGRAM_MAX];
 } *shared;
 
+/* What the command line says. */
+static uint64_t steps = 20000, seed = 1;
+static const char *replay;
+static bool list, whole;
+
 static uint64_t random_state;
 
 static uint64_t random64(void)
@@ -190,7 +195,7 @@ static void shrink(const char *method)
 				from += n;
 }
 
-static void child_programs(const char *method, uint64_t seed, uint64_t steps)
+static void child_programs(const char *method)
 {
 	use_method(method);
 	while (world_steps < steps) {
@@ -232,7 +237,7 @@ static double seconds(void)
 }
 
 /* One line; true if the programs agree with the model. */
-static bool run_method(const char *method, uint64_t seed, uint64_t steps)
+static bool run_method(const char *method)
 {
 	double begun = seconds(), took;
 	int status;
@@ -242,7 +247,7 @@ static bool run_method(const char *method, uint64_t seed, uint64_t steps)
 	fflush(stdout);
 	pid = fork();
 	if (pid == 0)
-		child_programs(method, seed, steps);
+		child_programs(method);
 	status = watch(pid);
 	took = seconds() - begun;
 	printf("%-18s %9llu steps %9llu calls %6llu programs, seed %llu: "
@@ -255,7 +260,8 @@ static bool run_method(const char *method, uint64_t seed, uint64_t steps)
 	fflush(stdout);
 	if (status == 0)
 		return true;
-	shrink(method);
+	if (!whole)
+		shrink(method);
 	survives(method, false);
 	say_program("  --replay ");
 	return false;
@@ -308,7 +314,7 @@ static bool read_file(const char *name)
 static int usage(void)
 {
 	fprintf(stderr,
-		"usage: model [--steps N] [--seed S] [METHOD]...\n"
+		"usage: model [--steps N] [--seed S] [--no-shrink] [METHOD]...\n"
 		"       model --replay FILE-OR-HEX [METHOD]...\n"
 		"       model --list\n");
 	return 2;
@@ -316,16 +322,13 @@ static int usage(void)
 
 /* ---- main ---------------------------------------------------------------------------------- */
 
-static uint64_t steps = 20000, seed = 1;
-static const char *replay;
-static bool list;
-
 static bool options(int argc, char **argv)
 {
 	static const struct option known[] = {
 		{ "steps", required_argument, NULL, 'n' },
 		{ "seed", required_argument, NULL, 's' },
 		{ "replay", required_argument, NULL, 'r' },
+		{ "no-shrink", no_argument, NULL, 'w' },
 		{ "list", no_argument, NULL, 'l' },
 		{ NULL, 0, NULL, 0 }
 	};
@@ -338,6 +341,8 @@ static bool options(int argc, char **argv)
 			seed = strtoull(optarg, NULL, 0);
 		else if (c == 'r')
 			replay = optarg;
+		else if (c == 'w')
+			whole = true;
 		else if (c == 'l')
 			list = true;
 		else
@@ -353,7 +358,7 @@ static bool one_method(const char *method)
 		return true;
 	}
 	if (replay == NULL)
-		return run_method(method, seed, steps);
+		return run_method(method);
 	world_verbose = true;
 	return survives(method, false);
 }
