@@ -30,7 +30,7 @@ static struct {
 /* What the command line says. */
 static uint64_t steps = 20000, seed = 1;
 static const char *replay;
-static bool list, whole;
+static bool list, no_shrink;
 
 static uint64_t random_state;
 
@@ -97,12 +97,12 @@ static unsigned pick_command(const unsigned *weight, unsigned total)
 	return op;
 }
 
-size_t generate(uint64_t seed, uint8_t *program)
+size_t generate(uint64_t number, uint8_t *program)
 {
 	unsigned weight[MAX_COMMANDS], total, records, in_handlers;
 	uint8_t *p = program;
 
-	random_state = seed * UINT64_C(0xd1342543de82ef95);
+	random_state = number * UINT64_C(0xd1342543de82ef95);
 	total = make_swarm(weight);
 	records = 10 + pick(pick(4) ? 60 : PROGRAM_MAX / RECORD - 10);
 	in_handlers = pick(5);
@@ -260,7 +260,7 @@ static bool run_method(const char *method)
 	fflush(stdout);
 	if (status == 0)
 		return true;
-	if (!whole)
+	if (!no_shrink)
 		shrink(method);
 	survives(method, false);
 	say_program("  --replay ");
@@ -342,7 +342,7 @@ static bool options(int argc, char **argv)
 		else if (c == 'r')
 			replay = optarg;
 		else if (c == 'w')
-			whole = true;
+			no_shrink = true;
 		else if (c == 'l')
 			list = true;
 		else

@@ -8,8 +8,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Makes the program of SEED; its size. */
-size_t generate(uint64_t seed, uint8_t *program);
+/* Makes program NUMBER; its size. */
+size_t generate(uint64_t number, uint8_t *program);
 
 /* What the ground has; those that do not work here are skipped. */
 extern const char *const model_methods[];

@@ -23,6 +23,8 @@ struct frame {
 	bool	collected;	/* timers, in this phase */
 	bool	in_round;	/* of tasks */
 	bool	in_posts;	/* the library's task runs posts */
+	bool	took_posts;	/* those of this turn */
+	bool	runs_posts;	/* ... which are run now */
 	bool	woken;		/* signals have been taken */
 	unsigned	outer_round;
 };
@@ -275,18 +277,24 @@ static bool fits_tasks(enum call call, int i)
 	return call == CALL_TASK && task_called(i);
 }
 
-/* Those of other threads: not before what the owner has posted. */
+/* Those of other threads: not before what the owner has posted.  What is
+   posted meanwhile waits for the next time. */
 static void take_posts(void)
 {
-	if (!model_task_registered(TASK_POSTS))
+	if (frame->took_posts)
+		return;
+	frame->took_posts = true;
+	frame->runs_posts = !model_task_registered(TASK_POSTS);
+	if (frame->runs_posts)
 		move(&M.pending, &M.batch);
 }
 
 static void leave_posts(void)
 {
 	take_posts();
-	if (M.batch.n > 0 && !model_task_registered(TASK_POSTS))
+	if (M.batch.n > 0 && frame->runs_posts)
 		world_fail("event %d must be called now", M.batch.v[0]);
+	frame->took_posts = false;
 }
 
 /* ---- Waiting ------------------------------------------------------------------------------ */
@@ -334,7 +342,29 @@ static void look_at_lines(bool asleep)
 	}
 }
 
-/* What the last wait found; all of it, if the ground does not tell. */
+/* What was ready in the outer loop still is. */
+static void wait_found(bool anything)
+{
+	bool inner = model_depth() > 1;
+
+	FOR(i, RAWS)
+		M.raw[i].ready = M.raw[i].posted &&
+				 (anything || (inner && M.raw[i].ready));
+	FOR(i, TIMERS)
+		M.timer[i].must = M.timer[i].registered &&
+			M.timer[i].due <= ground_clock() - ground_late();
+	M.signal_ready = M.signal_posted &&
+			 (anything || (inner && M.signal_ready));
+	M.signal_must.n = 0;
+	if (M.signal_ready && anything)
+		M.signal_must = M.signals;
+	frame->woken = false;
+	M.serving = -1;
+	M.now_valid = false;
+	clock_seen = ground_clock();
+}
+
+/* What the last wait found: all there is, since the ground does not tell. */
 static void wait_over(void)
 {
 	bool asleep = ground_clock() > clock_seen;
@@ -346,22 +376,33 @@ static void wait_over(void)
 	if (waits-- == 0)
 		world_fail("two turns without a wait");
 	look_at_lines(asleep);
-	FOR(i, RAWS) {
-		M.raw[i].ready = M.raw[i].posted;
+	FOR(i, RAWS)
 		if (asleep && M.raw[i].posted)
 			world_fail("the loop slept though raw event %d was "
 				   "posted", i);
-	}
-	FOR(i, TIMERS)
-		M.timer[i].must = M.timer[i].registered &&
-			M.timer[i].at <= ground_clock() - ground_late();
-	M.signal_ready = M.signal_posted;
-	M.signal_must = M.signals;
-	frame->woken = false;
-	M.serving = -1;
-	M.now_valid = false;
-	clock_seen = ground_clock();
+	wait_found(true);
 	ground_check_interest();
+}
+
+void model_waited(bool anything)
+{
+	FOR(i, LINES) {
+		struct line *l = &M.line[i];
+
+		/* What the outer loop has not served is not forgotten. */
+		if (l->served || model_depth() == 1)
+			l->ready = 0;
+		l->must = l->last = 0;
+		l->served = false;
+	}
+	wait_found(anything);
+	frame->phase = PH_POSTS;
+}
+
+void model_line_found(struct line *l, unsigned bands)
+{
+	l->ready |= bands;
+	l->must = bands & l->set;
 }
 
 /* ---- Descriptors ------------------------------------------------------------------------- */
@@ -418,7 +459,7 @@ static bool signal_called(int i)
 		stop_serving();
 		move(&M.signals, &M.signal_batch);
 		frame->woken = true;
-		M.signal_posted = false;
+		M.signal_posted = M.signal_ready = false;
 	}
 	if (!take_head(&M.signal_batch, i))
 		return false;
@@ -440,7 +481,8 @@ static void leave_fds(void)
 	if (M.signal_must.n > 0 || M.signal_batch.n > 0)
 		world_fail("signal %d was not called", M.signal_must.n > 0 ?
 			   M.signal_must.v[0] : M.signal_batch.v[0]);
-	M.signal_posted = M.signals.n > 0;
+	if (M.signal_ready)
+		M.signal_posted = M.signals.n > 0;
 }
 
 /* ---- Phases --------------------------------------------------------------------------------- */
@@ -464,8 +506,7 @@ static bool fits(enum call call, int i, unsigned band)
 		if (call != CALL_EVENT)
 			return false;
 		take_posts();
-		return !model_task_registered(TASK_POSTS) &&
-		       take_head(&M.batch, i);
+		return frame->runs_posts && take_head(&M.batch, i);
 	case PH_FDS:
 		if (M.signal_batch.n > 0 && call != CALL_SIGNAL)
 			return false;
@@ -614,6 +655,7 @@ void model_timer_register(int i, int64_t at)
 	M.timer[i].registered = true;
 	M.timer[i].must = false;
 	M.timer[i].at = at;
+	M.timer[i].due = at > ground_clock() ? at : ground_clock();
 	M.timer[i].order = ++M.orders;
 }
 

@@ -27,6 +27,10 @@
 /* Does not return if the library and the model disagree. */
 void world_run(const uint8_t *program, size_t size);
 
+/* Executes the next command if it is one that others could do while the loop
+   sleeps. */
+bool world_outside(void);
+
 /* Commands executed and handlers called since the process began. */
 extern uint64_t world_steps, world_calls;
 
@@ -63,6 +67,9 @@ struct line {
 	bool	served;		/* another was called after it */
 };
 
+/* What was shut down is writable though full, since the error comes at once. */
+extern bool ground_shut_is_writable;
+
 static inline unsigned line_level(const struct line *l)
 {
 	bool hup = l->peer < 0 ||
@@ -71,7 +78,8 @@ static inline unsigned line_level(const struct line *l)
 	if (hup)
 		return BANDS;
 	return (l->end != WRITER && (l->in > 0 || l->eof) ? IN : 0U) |
-	       (l->end != READER && !l->full ? OUT : 0U);
+	       (l->end != READER &&
+		(!l->full || (l->shut && ground_shut_is_writable)) ? OUT : 0U);
 }
 
 /* ---- The model (model.c) ------------------------------------------------------ */
@@ -114,6 +122,7 @@ struct model {
 	struct {
 		bool	registered;
 		int64_t	at;
+		int64_t	due;		/* not before it was registered */
 		uint64_t	order;
 		bool	must;		/* the last wait ended after that */
 	} timer[TIMERS];
@@ -152,6 +161,11 @@ void model_advanced(void);
 void model_called(enum call call, int i, unsigned band);
 /* The handler has returned. */
 void model_done(void);
+
+/* From a ground that tells: the wait is over; if ANYTHING is false it found
+   nothing, else these lines and all else that is posted. */
+void model_waited(bool anything);
+void model_line_found(struct line *l, unsigned bands);
 
 /* True if a handler will be called though nothing else happens. */
 bool model_busy(void);

@@ -12,7 +12,7 @@ MODEL = \
 MODEL_REAL = $(MODEL) tests/model/real.c $(SPY)
 MODEL_WRAPS = $(SPY_WRAPS) -Wl,--wrap=ivi_note
 
-MODELS = tests/model/model
+MODELS = tests/model/model tests/model/simulated
 if EMULATED_KERNELS
 MODELS += tests/model/model-emulated
 endif
@@ -21,6 +21,9 @@ check_PROGRAMS += $(MODELS)
 tests_model_model_SOURCES = $(MODEL_REAL)
 tests_model_model_LDADD = lib/libivykis-inside.la
 tests_model_model_LDFLAGS = $(MODEL_WRAPS)
+tests_model_simulated_SOURCES = $(MODEL) tests/model/sim.c
+tests_model_simulated_LDADD = lib/libivykis-inside.la
+tests_model_simulated_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=ivi_note
 tests_model_model_emulated_SOURCES = $(MODEL_REAL)
 tests_model_model_emulated_CPPFLAGS = -DMODEL_EMULATED $(AM_CPPFLAGS)
 tests_model_model_emulated_LDADD = tests/emu/libemulated.la
@@ -28,3 +31,16 @@ tests_model_model_emulated_LDFLAGS = $(MODEL_WRAPS)
 
 dist_check_SCRIPTS += tests/model/model.sh
 TESTS += tests/model/model.sh
+
+# By ./dev fuzz, with clang.
+EXTRA_PROGRAMS += tests/model/fuzz
+tests_model_fuzz_SOURCES = \
+	tests/model/fuzz.c \
+	tests/model/main.h \
+	tests/model/model.c \
+	tests/model/model.h \
+	tests/model/sim.c \
+	tests/model/stubs.c \
+	tests/model/world.c
+tests_model_fuzz_LDADD = lib/libivykis-inside.la
+tests_model_fuzz_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=ivi_note -fsanitize=fuzzer

@@ -5,7 +5,7 @@
 
 dir=$top_builddir/tests/model
 n=0
-for program in model model-emulated; do
+for program in model simulated model-emulated; do
 	[ -x "$dir/$program" ] || continue
 	for method in $($EMULATOR "$dir/$program" --list); do
 		n=$((n + 1))

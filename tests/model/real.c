@@ -20,6 +20,7 @@
 #define CHUNK	65536
 
 const bool ground_tells;
+bool ground_shut_is_writable;
 
 static unsigned waits_seen;
 
@@ -39,6 +40,8 @@ void ground_begin(const uint8_t *program, size_t size)
 	(void)size;
 	spy_clock_take(BEGINNING);
 	waits_seen = waits_counted();
+	ground_shut_is_writable =
+		strcmp(getenv("IV_SELECT_POLL_METHOD"), "kqueue") == 0;
 }
 
 void ground_end(void)
@@ -80,10 +83,14 @@ void ground_fill(int fd)
 
 void ground_read(int fd, unsigned n)
 {
+	ssize_t got;
+
 	if (n <= sizeof(bytes)) {
+		got = read(fd, bytes, n);
 		/* Once, if the peer was closed before it had read all. */
-		if (read(fd, bytes, n) < 0 && errno == ECONNRESET)
-			CHECK_INT(read(fd, bytes, n), ==, n);
+		if (got < 0 && errno == ECONNRESET)
+			got = read(fd, bytes, n);
+		CHECK_INT(got, ==, n);
 		return;
 	}
 	while (read(fd, bytes, sizeof(bytes)) > 0)
@@ -144,7 +151,8 @@ void ground_check_levels(void)
 		level = p.revents & (POLLERR | POLLHUP) ? BANDS :
 			(p.revents & POLLIN ? IN : 0U) |
 			(p.revents & POLLOUT ? OUT : 0U);
-		if (level != line_level(l))
+		if (level != line_level(l) &&
+		    !(l->shut && ground_shut_is_writable))
 			world_fail("the model thinks that line %d has level "
 				   "%u, but it has %u", i, line_level(l),
 				   level);

@@ -379,6 +379,7 @@ static void line_close(int i)
 		ground_close(l->fd);
 	if (l->peer >= 0)
 		ground_close(l->peer);
+	memset(l, 0, sizeof(*l));
 	l->fd = l->peer = -1;
 }
 
@@ -388,7 +389,6 @@ static void line_open(int i, enum end end)
 	int pair[2];
 
 	line_close(i);
-	memset(l, 0, sizeof(*l));
 	ground_pair(end, pair);
 	l->end = end;
 	l->fd = pair[0];
@@ -1177,6 +1177,22 @@ static void execute(bool in_handler)
 	world_say("%3zu %s(%u, %u)%s", at / RECORD - 1, commands[op].name, r[1],
 		  r[2], in_handler ? " in a handler" : "");
 	commands[op].fn(r[1], r[2]);
+}
+
+static bool is_outside(void (*fn)(unsigned a, unsigned b))
+{
+	return fn == c_peer_write || fn == c_peer_drain ||
+	       fn == c_peer_close || fn == c_peer_shutdown ||
+	       fn == c_event_post_elsewhere || fn == c_raise;
+}
+
+bool world_outside(void)
+{
+	if (at + RECORD > size ||
+	    !is_outside(commands[program[at] % world_commands].fn))
+		return false;
+	execute(true);
+	return true;
 }
 
 void world_run(const uint8_t *bytes, size_t n)
