@@ -21,11 +21,6 @@
 
 /* ThreadSanitizer starts a thread of its own beside the first of ours, and
    reports threads that are not joined itself. */
-#ifdef __has_feature
-#if __has_feature(thread_sanitizer)
-#define __SANITIZE_THREAD__ 1
-#endif
-#endif
 #ifdef __SANITIZE_THREAD__
 #define UNCOUNTED_THREADS	1
 #else

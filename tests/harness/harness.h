@@ -9,6 +9,13 @@
 #include "emu/emu.h"
 #include "test.h"
 
+/* As gcc does. */
+#ifdef __has_feature
+#if __has_feature(thread_sanitizer)
+#define __SANITIZE_THREAD__ 1
+#endif
+#endif
+
 /*
  * What the processes of a case tell the runner: a page that they share.
  * Written with atomic stores, since any thread or process of a case may fail.

@@ -3,6 +3,7 @@
  * loop.c - helpers for tests: handlers, loops, threads that run loops.
  */
 #include "config.h"
+#include <signal.h>
 #include <stdlib.h>
 #include <unistd.h>
 #include <iv_event.h>
@@ -120,6 +121,24 @@ void without_deadline(void)
 }
 
 /* ---- Threads ----------------------------------------------------------- */
+
+int thread_create(int (*create)(pthread_t *, const pthread_attr_t *,
+				void *(*)(void *), void *),
+		  pthread_t *tid, const pthread_attr_t *attr,
+		  void *(*fn)(void *), void *arg)
+{
+	sigset_t set, saved;
+	int ret;
+
+	sigemptyset(&set);
+#ifdef __SANITIZE_THREAD__
+	sigfillset(&set);
+#endif
+	pthread_sigmask(SIG_BLOCK, &set, &saved);
+	ret = create(tid, attr, fn, arg);
+	pthread_sigmask(SIG_SETMASK, &saved, NULL);
+	return ret;
+}
 
 struct loop_thread {
 	pthread_t	tid;

@@ -155,6 +155,16 @@ void any_method(const char *why);
 /* Seconds it may take, instead of 10; IV_TEST_TIME_SCALE is applied. */
 void time_limit(unsigned seconds);
 
+/*
+ * pthread_create(3), by CREATE.  ThreadSanitizer (gcc 12) drops a signal that
+ * the kernel gives to a thread that ends; under it this one, and those that it
+ * creates, get none.
+ */
+int thread_create(int (*create)(pthread_t *, const pthread_attr_t *,
+				void *(*)(void *), void *),
+		  pthread_t *tid, const pthread_attr_t *attr,
+		  void *(*fn)(void *), void *arg);
+
 /* IV_TEST_TIME_SCALE, or 1. */
 double time_scale(void);
 

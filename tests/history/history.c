@@ -467,12 +467,12 @@ static void one_epoch(void)
 
 	reset();
 	for (i = 0; i < LOOPS; i++)
-		CHECK_INT(pthread_create(&loop[i], NULL, run_loop, &leave[i]),
-			  ==, 0);
+		CHECK_INT(thread_create(pthread_create, &loop[i], NULL,
+					run_loop, &leave[i]), ==, 0);
 	pthread_barrier_wait(&all_set_up);
 	for (i = 0; i < POSTERS; i++)
-		CHECK_INT(pthread_create(&tid[i], NULL, poster,
-					 (void *)(intptr_t)i), ==, 0);
+		CHECK_INT(thread_create(pthread_create, &tid[i], NULL, poster,
+					(void *)(intptr_t)i), ==, 0);
 	for (i = 0; i < POSTERS; i++)
 		CHECK_INT(pthread_join(tid[i], NULL), ==, 0);
 	if (!sleepy && await(&things_done))

@@ -47,7 +47,7 @@ int __wrap_pthread_create(pthread_t *tid, const pthread_attr_t *attr,
 			  void *(*fn)(void *), void *arg)
 {
 	return spy_storm_hits() ? EAGAIN :
-	       __real_pthread_create(tid, attr, fn, arg);
+	       thread_create(__real_pthread_create, tid, attr, fn, arg);
 }
 
 pid_t __wrap_fork(void)
