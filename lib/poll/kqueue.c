@@ -284,10 +284,8 @@ static int register_now(struct kq *kq, struct ivi_fd *f)
 	agree(kq, f, in, out);
 	if (broken)
 		f->armed |= IVI_STALE;
-	ret = fdmap_put(&kq->map, number, f);
-	if (ret < 0)
-		drop(kq, f);
-	return ret;
+	/* If that fails F is removed, along with what its `armed' says. */
+	return fdmap_put(&kq->map, number, f);
 }
 
 static int kq_apply(struct ivi_poller *p, struct ivi_fd *f)

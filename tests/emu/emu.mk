@@ -136,6 +136,7 @@ tests_emu_selftest_kqueue_t_CPPFLAGS = $(EMU_INCLUDE)
 tests_emu_selftest_kqueue_t_LDADD = $(EMULATED)
 tests_poll_kqueue_t_SOURCES = tests/poll/kqueue.c $(LAB)
 tests_poll_kqueue_t_LDADD = $(EMULATED)
+tests_poll_kqueue_t_LDFLAGS = -Wl,--wrap=realloc
 
 # Event ports and /dev/poll
 EMU_TESTS += \

@@ -4,7 +4,9 @@
  * makes, refusals, its timer, and its wake-up.
  */
 #include "config.h"
+#include <fcntl.h>
 #include <limits.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <iv_event.h>
 #include "emu/emu.h"
@@ -34,6 +36,22 @@ TEST_ONCE(name##_macos)							\
 static void name(void)
 
 static int on_netbsd;
+
+/* ---- Memory ------------------------------------------------------------------ */
+
+void *__real_realloc(void *p, size_t size);
+void *__wrap_realloc(void *p, size_t size);
+
+/* Blocks of more bytes are not to be had. */
+static size_t largest = SIZE_MAX;
+
+void *__wrap_realloc(void *p, size_t size)
+{
+	if (size <= largest)
+		return __real_realloc(p, size);
+	errno = ENOMEM;
+	return NULL;
+}
 
 static void be(const char *personality)
 {
@@ -248,6 +266,33 @@ KQUEUE_TEST(number_without_handlers_is_free_again)
 	turns(1);
 	CHECK_STR(watch_seen(&second, 1), "i");
 	watch_end(&second);
+	CHECK_SYS(close(fds[1]));
+	iv_deinit();
+}
+
+/* Nothing is left in the kernel of somebody that there was no memory for. */
+KQUEUE_TEST(try_without_memory)
+{
+	struct watch w;
+	int fds[2], high;
+
+	iv_init();
+	make_pipe(fds);
+	high = fcntl(fds[0], F_DUPFD_CLOEXEC, 2000);
+	if (high < 0)
+		SKIP("no descriptor 2000: %s", strerror(errno));
+	poke(fds[1]);
+	watch_init(&w, high, "i");
+	largest = 2000 * sizeof(void *);
+	CHECK_INT(iv_fd_register_try(&w.fd), ==, -1);
+	CHECK_INT(errno, ==, ENOMEM);
+	largest = SIZE_MAX;
+	check_no_spin();
+	CHECK_SYS(iv_fd_register_try(&w.fd));
+	turns(1);
+	CHECK_STR(watch_seen(&w, 1), "i");
+	watch_end(&w);
+	CHECK_SYS(close(fds[0]));
 	CHECK_SYS(close(fds[1]));
 	iv_deinit();
 }
