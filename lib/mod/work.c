@@ -2,10 +2,18 @@
 /*
  * work.c - iv_work: pools of threads that work for a loop.
  *
- * Items wait in `queue' for a worker and then in `done' for the owner, whom
- * `news' tells of the first one there.  All of these move under the pool's
+ * Items are submitted to `inbox', a stack that is only ever taken as a whole,
+ * wait in `queue' for a worker and then in `done' for the owner, whom `news'
+ * tells of the first one there.  From the inbox on they move under the pool's
  * lock, which is not held while user code runs nor, but for a worker's last
  * post, during a system call.
+ *
+ * `care' says whether one more item could take one more worker.  If not, every
+ * worker there may be is at work or on its way, and will look into the inbox
+ * before it parks: who submits leaves it at that, and does not take the lock.
+ * He pushes and then looks at `care'; a worker sets `care' and then looks into
+ * the inbox.  All four are sequentially consistent, so at least one sees the
+ * other.
  *
  * A worker with nothing to do waits in its own loop, on the list `idle'.
  * Whoever takes one off that list owes it a post of `kick', and is counted in
@@ -66,11 +74,13 @@ struct pool {
 	struct iv_task	by_owner;	/* work that no worker can do */
 	unsigned	busy;		/* handlers in progress */
 
+	struct entry	*inbox;	/* atomic: submitted, the last one first */
+	int	care;		/* atomic, written under lock */
 	int	refs;		/* atomic: loop, user until put, workers */
-	int	max_threads;	/* atomic: written by the owner */
 
 	/* Under lock. */
 	pthread_mutex_t	lock;
+	int	max_threads;	/* written by the owner */
 	struct queue	queue;
 	struct queue	done;
 	struct iv_list_head	idle;	/* the last one parked first */
@@ -211,9 +221,51 @@ static void pool_lock(struct pool *p)
 	pthread_mutex_lock(&p->lock);
 }
 
+/* Under lock: writes `care', and returns it. */
+static bool pool_publish(struct pool *p)
+{
+	int care = iv_list_empty(&p->idle) ? p->workers < p->max_threads :
+					     p->called == NULL;
+
+	care |= p->orphaned;
+	if (care != __atomic_load_n(&p->care, __ATOMIC_RELAXED))
+		__atomic_store_n(&p->care, care, __ATOMIC_SEQ_CST);
+	return care;
+}
+
 static void pool_unlock(struct pool *p)
 {
+	pool_publish(p);
 	pthread_mutex_unlock(&p->lock);
+}
+
+/* Under lock: moves what has been submitted to the queue, in order. */
+static void pool_collect(struct pool *p)
+{
+	struct entry *e, *next, *first = NULL, **end;
+
+	if (__atomic_load_n(&p->inbox, __ATOMIC_SEQ_CST) == NULL)
+		return;
+	e = __atomic_exchange_n(&p->inbox, NULL, __ATOMIC_ACQUIRE);
+	end = &e->next;
+	for (; e != NULL; e = next) {
+		next = e->next;
+		e->next = first;
+		first = e;
+	}
+	*p->queue.end = first;
+	p->queue.end = end;
+	if (p->orphaned)
+		queue_drop(&p->queue);
+}
+
+static void pool_push(struct pool *p, struct entry *e)
+{
+	e->next = __atomic_load_n(&p->inbox, __ATOMIC_RELAXED);
+	while (!__atomic_compare_exchange_n(&p->inbox, &e->next, e, true,
+					    __ATOMIC_SEQ_CST,
+					    __ATOMIC_RELAXED))
+		;
 }
 
 static void pool_free(struct pool *p)
@@ -253,8 +305,7 @@ static struct worker *pool_call(struct pool *p)
 static bool pool_lacks_worker(const struct pool *p)
 {
 	return p->queue.first != NULL && iv_list_empty(&p->idle) &&
-	       p->workers < __atomic_load_n(&p->max_threads,
-					    __ATOMIC_RELAXED);
+	       p->workers < p->max_threads;
 }
 
 /* The same, unless somebody is on the way, who will ask again. */
@@ -290,10 +341,11 @@ static bool pool_submit(struct pool *p, struct entry *e)
 	struct worker *w;
 	bool lacking;
 
+	pool_push(p, e);
+	if (!__atomic_load_n(&p->care, __ATOMIC_SEQ_CST))
+		return false;
 	pool_lock(p);
-	queue_add(&p->queue, e);
-	if (p->orphaned)
-		queue_drop(&p->queue);
+	pool_collect(p);
 	w = pool_call(p);
 	lacking = w == NULL && pool_lacks_worker(p);
 	pool_unlock(p);
@@ -356,15 +408,22 @@ static void worker_arrive(struct worker *w)
 static struct entry *worker_take(struct worker *w)
 {
 	struct pool *p = w->pool;
-	struct entry *e = queue_take(&p->queue);
+	struct entry *e;
 
-	if (e != NULL)
-		return e;
-	if (p->put || p->orphaned)
+	if (p->queue.first == NULL)
+		pool_collect(p);
+	e = queue_take(&p->queue);
+	if (e == NULL && (p->put || p->orphaned))
 		w->ending = true;
-	else
+	else if (e == NULL)
 		iv_list_add(&w->idle, &p->idle);
-	return NULL;
+	if (!pool_publish(p))
+		return e;
+	pool_collect(p);
+	if (iv_list_empty(&w->idle) || p->queue.first == NULL)
+		return e;
+	iv_list_del_init(&w->idle);
+	return queue_take(&p->queue);
 }
 
 /* Hands in what was done, if anything, for the next thing to do. */
@@ -462,6 +521,7 @@ static void worker_leave(struct worker *w, bool failed)
 
 	pool_lock(p);
 	worker_arrive(w);
+	pool_collect(p);
 	iv_list_del(&w->all);
 	p->workers--;
 	p->failed |= failed;
@@ -624,6 +684,7 @@ static void pool_tend(struct pool *p)
 	bool lacking, gone;
 
 	pool_lock(p);
+	pool_collect(p);
 	w = pool_call(p);
 	lacking = p->wanted && pool_wants_worker(p);
 	p->wanted = false;
@@ -683,6 +744,7 @@ static void pool_orphan(struct pool *p)
 
 	pool_lock(p);
 	p->orphaned = true;
+	pool_collect(p);
 	queue_drop(&p->queue);
 	queue_drop(&p->done);
 	iv_list_for_each (lh, &p->all) {
@@ -789,9 +851,13 @@ static struct pool *own_pool(const char *fn, const struct iv_work_pool *pool)
 
 static void set_max_threads(struct pool *p, const struct iv_work_pool *pool)
 {
-	__atomic_store_n(&p->max_threads,
-			 pool->max_threads > 0 ? pool->max_threads : 1,
-			 __ATOMIC_RELAXED);
+	int max = pool->max_threads > 0 ? pool->max_threads : 1;
+
+	if (max == p->max_threads)
+		return;
+	pool_lock(p);
+	p->max_threads = max;
+	pool_unlock(p);
 }
 
 static struct pool *pool_new(const struct iv_work_pool *pool)
@@ -812,12 +878,12 @@ static struct pool *pool_new(const struct iv_work_pool *pool)
 	p->by_owner.cookie = p;
 	p->by_owner.handler = pool_by_owner;
 	p->refs = 2;
-	set_max_threads(p, pool);
 	pthread_mutex_init(&p->lock, NULL);
 	queue_init(&p->queue);
 	queue_init(&p->done);
 	INIT_IV_LIST_HEAD(&p->idle);
 	INIT_IV_LIST_HEAD(&p->all);
+	set_max_threads(p, pool);
 	return p;
 }
 

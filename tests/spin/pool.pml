@@ -2,15 +2,19 @@
 /*
  * pool.pml - a work pool: no item is lost or done twice, nobody is left over.
  *
- * Of lib/mod/work.c: pool_submit pool_call pool_take_idle pool_lacks_worker
+ * Of lib/mod/work.c: pool_submit pool_push pool_collect pool_publish
+ * Of lib/mod/work.c: pool_call pool_take_idle pool_lacks_worker
  * Of lib/mod/work.c: pool_wants_worker kick pool_kick_all report post_news
- * Of lib/mod/work.c: worker_next worker_kicked worker_timer worker_unpark
+ * Of lib/mod/work.c: worker_next worker_take worker_arrive worker_kicked
+ * Of lib/mod/work.c: worker_timer worker_unpark
  * Of lib/mod/work.c: worker_leave worker_stop worker_main worker_start
  * Of lib/mod/work.c: pool_staff pool_tend pool_news pool_by_owner
  * Of lib/mod/work.c: pool_destroy pool_orphan pool_close
  *
- * What happens under the pool's lock is one atomic step; events (`kick',
- * `news') are bits that a post sets, which is what wakeup.pml is about.
+ * What happens under the pool's lock is one atomic step, except where `care' is
+ * written: that is a step of its own, as submitters read it, and fill the
+ * inbox, without the lock.  Events (`kick', `news') are bits that a post sets,
+ * which is what wakeup.pml is about.
  * Nobody may touch a pool, a worker or an event that is gone; at the end
  * every item has been worked on and completed exactly once, there is no
  * worker, and the pool's memory has been freed.  Waiting for ever is an
@@ -44,6 +48,8 @@
  * Refute: PUT TIMER KICK_UNCOUNTED
  * Refute: ORPHAN POSTING_IGNORED
  * Refute: PUT NOT_KICKED
+ * Refute: WORKERS=1 ITEMS=3 NO_SECOND_LOOK
+ * Refute: WORKERS=1 ITEMS=3 LOOKS_FIRST
  * Refute: FAIL FAILURE_IGNORED
  */
 #ifndef WORKERS
@@ -62,7 +68,9 @@
 
 /* The pool. */
 bit lock;			/* only where it is held for more than a step */
+bit care = 1;
 byte refs = 2;
+chan inbox = [ALL] of { byte };
 chan queue = [ALL] of { byte };
 chan done = [ALL] of { byte };
 chan batch = [ALL] of { byte };	/* the owner's: taken off `done' */
@@ -97,6 +105,8 @@ byte failures = 2, timeouts = 2;
 #endif
 #define LACKS	(len(queue) > 0 && !ANY_IDLE && workers < WORKERS)
 #define WANTS	(called == NONE && starting == 0 && LACKS)
+#define CARE	(orphaned || (ANY_IDLE -> called == NONE : workers < WORKERS))
+#define LOCK	FREE -> lock = 1
 
 /* ---- Under the lock: parts of an atomic step ---- */
 
@@ -164,6 +174,25 @@ inline drop(q, i)
 	od
 }
 
+inline collect(i)
+{
+	do
+	:: len(inbox) > 0 -> inbox?i; queue!i
+	:: else -> break
+	od;
+	if
+	:: orphaned -> drop(queue, i)
+	:: else
+	fi;
+	i = 0
+}
+
+/* A step of its own, but not without the lock. */
+inline unlock()
+{
+	atomic { care = CARE; lock = 0 }
+}
+
 /* ---- Without the lock ---- */
 
 inline kick(w)
@@ -195,17 +224,27 @@ inline unref()
 
 inline submit(i)
 {
-	atomic {
-		FREE -> assert(refs > 0);
-		queue!i;
-		if
-		:: orphaned -> drop(queue, i)
-		:: else
-		fi;
-		call(other);
-		lacking = (other == NONE && LACKS)
-	};
-	kick(other)
+	lacking = 0;
+#ifdef LOOKS_FIRST
+	needed = care;
+#endif
+	atomic { assert(refs > 0); inbox!i };
+#ifndef LOOKS_FIRST
+	needed = care;
+#endif
+	if
+	:: needed ->
+		needed = 0;
+		atomic {
+			LOCK; assert(refs > 0);
+			collect(c);
+			call(other);
+			lacking = (other == NONE && LACKS)
+		};
+		unlock();
+		kick(other)
+	:: else
+	fi
 }
 
 /* ---- Workers ---- */
@@ -238,7 +277,7 @@ inline work(item)
 inline next(item)
 {
 	atomic {
-		FREE -> assert(refs > 0);
+		LOCK; assert(refs > 0);
 		begin = (item == NONE);
 		post = 0;
 		if
@@ -248,6 +287,10 @@ inline next(item)
 		item = NONE;
 		arrive(me);
 		if
+		:: len(queue) == 0 -> collect(c)
+		:: else
+		fi;
+		if
 		:: len(queue) > 0 -> queue?item
 		:: len(queue) == 0 && (put || orphaned) -> ending = 1
 #ifdef PARK_UNLOCKED
@@ -255,7 +298,23 @@ inline next(item)
 #else
 		:: len(queue) == 0 && !(put || orphaned) -> idle[me] = 1
 #endif
+		fi
+	};
+	care = CARE;
+	atomic {
+#ifndef NO_SECOND_LOOK
+		if
+		:: care ->
+			collect(c);
+			if
+			:: idle[me] && len(queue) > 0 ->
+				idle[me] = 0;
+				queue?item
+			:: else
+			fi
+		:: else
 		fi;
+#endif
 #ifdef NO_RELAY
 		other = NONE;
 #else
@@ -266,9 +325,10 @@ inline next(item)
 		:: else
 		fi
 	};
+	unlock();
 #ifdef PARK_UNLOCKED
 	if
-	:: parks -> atomic { FREE -> parks = 0; idle[me] = 1 }
+	:: parks -> atomic { FREE -> parks = 0; idle[me] = 1; care = CARE }
 	:: else
 	fi;
 #endif
@@ -279,8 +339,9 @@ inline next(item)
 inline leave(failing)
 {
 	atomic {
-		FREE -> assert(refs > 0);
+		LOCK; assert(refs > 0);
 		arrive(me);
+		collect(c);
 		workers--;
 		failed = failed || failing;
 #ifndef LEAVE_QUIETLY
@@ -291,6 +352,7 @@ inline leave(failing)
 		:: else
 		fi
 	};
+	unlock();
 	unref();
 	atomic {
 		assert(!posting[me] && !idle[me]);
@@ -300,8 +362,8 @@ inline leave(failing)
 
 proctype worker(byte me)
 {
-	byte item = NONE, n, other = NONE;
-	bit post, begin, ending, lacking, parks;
+	byte item = NONE, n, other = NONE, c;
+	bit post, begin, ending, lacking, parks, needed;
 
 #ifdef FAIL
 	if
@@ -333,16 +395,17 @@ proctype worker(byte me)
 #ifdef TIMER
 	:: atomic { timeouts > 0 && idle[me] -> timeouts-- };
 	   atomic {
-		   FREE -> ending = idle[me];
+		   LOCK; ending = idle[me];
 		   idle[me] = 0
 	   };
+	   unlock();
 	   if
 	   :: ending -> break
 	   :: else
 	   fi
 #endif
 	od;
-	atomic { FREE -> idle[me] = 0 };
+	atomic { FREE -> idle[me] = 0; care = CARE };
 #ifndef KICK_UNCOUNTED
 	kicking[me] == 0;
 #endif
@@ -363,15 +426,18 @@ inline worker_start()
 	:: atomic { failures > 0 -> failures-- }	/* no memory */
 	:: atomic {					/* no thread */
 		failures > 0 -> failures--;
-		workers++; starting++
+		workers++; starting++;
+		care = CARE
 	   };
-	   atomic { FREE -> workers--; starting-- }
+	   atomic { LOCK; workers--; starting-- };
+	   unlock()
 #endif
 	:: true ->
 		atomic {
 			FREE -> refs++;
 			workers++;
 			starting++;
+			care = CARE;
 			if
 			:: !used[0] -> w = 0
 #if WORKERS > 1
@@ -423,7 +489,8 @@ inline destroy()
 inline tend()
 {
 	atomic {
-		FREE -> call(other);
+		LOCK; collect(c);
+		call(other);
 		lacking = (wanted && WANTS);
 		wanted = 0;
 #ifdef DONE_IGNORED
@@ -433,6 +500,7 @@ inline tend()
 			 len(done) == 0)
 #endif
 	};
+	unlock();
 	kick(other);
 	if
 	:: lacking -> staff()
@@ -503,7 +571,8 @@ inline handle_by_owner()
 inline kick_all()
 {
 	do
-	:: atomic { FREE -> take_idle(other) };
+	:: atomic { LOCK; take_idle(other) };
+	   unlock();
 	   if
 	   :: other == NONE -> break
 	   :: else -> kick(other)
@@ -525,13 +594,14 @@ inline orphan()
 	atomic {
 		FREE -> lock = 1;
 		orphaned = 1;
+		collect(c);
 		drop(queue, i);
 		drop(done, i)
 	};
 #ifndef POSTING_IGNORED
 	!ANY_POSTING;
 #endif
-	lock = 0;
+	unlock();
 	kick_all();
 	destroy()
 }
@@ -546,8 +616,8 @@ inline orphan()
 
 active proctype owner()
 {
-	byte submitted, other = NONE, w = NONE, n, i;
-	bit lacking, failing, alone, started, ready, busy, gone;
+	byte submitted, other = NONE, w = NONE, n, i, c;
+	bit lacking, failing, alone, started, ready, busy, gone, needed;
 
 	do
 	:: !gone && !put && submitted < ITEMS ->
@@ -568,6 +638,7 @@ active proctype owner()
 	unref();
 	/* All threads end. */
 	workers == 0 && refs == 0;
+	assert(len(inbox) == 0);
 	for (i : 0 .. ALL - 1) {
 #ifdef ORPHAN
 		assert(worked[i] <= 1 && completed[i] <= worked[i])
