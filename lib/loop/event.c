@@ -63,6 +63,13 @@ static int channel_open(struct ivi_loop *loop)
 	return ivi_fd_attach(loop, &es->wake_fd, flags);
 }
 
+/* What channel_open() has begun it may not have been able to finish. */
+static bool channel_watched(const struct ivi_events *es)
+{
+	return es->native ||
+	       ivi_fd(&es->wake_fd)->state == IVI_FD_REGISTERED;
+}
+
 static void channel_close(struct ivi_loop *loop)
 {
 	struct ivi_events *es = &loop->events;
@@ -167,7 +174,7 @@ bool ivi_events_sleep(struct ivi_loop *loop)
 		return true;
 	if (any_pending(es))
 		return false;
-	if (ivi_unlikely(!es->open) && channel_open(loop) < 0) {
+	if (ivi_unlikely(!channel_watched(es)) && channel_open(loop) < 0) {
 		ivi_nap(RETRY_NS);
 		return false;
 	}

@@ -9,6 +9,7 @@
 #include <iv_event.h>
 #include "harness/spy.h"
 #include "harness/test.h"
+#include "loop/loop.h"
 
 #define FOREVER	~0U
 
@@ -1104,6 +1105,45 @@ TEST(a_loop_for_each_post)
 	}
 	__atomic_store_n(&stop, 1, __ATOMIC_RELAXED);
 	CHECK_INT(pthread_join(tid, NULL), ==, 0);
+}
+
+/* ---- No room for the channel -------------------------------------------------------------- */
+
+static void *post_once_it_sleeps(void *_loop)
+{
+	const struct ivi_loop *loop = _loop;
+
+	while (!__atomic_load_n(&loop->events.asleep, __ATOMIC_SEQ_CST))
+		sched_yield();
+	iv_event_post(&events[0]);
+	return NULL;
+}
+
+/* The channel that the child opens for itself is refused at first. */
+static void go_on_in_the_child(void *unused)
+{
+	pthread_t tid;
+
+	(void)unused;
+	spy_reset();
+	spy_fail(SPY_EPOLL_CTL, 1, 1, ENOSPC);
+	CHECK_INT(pthread_create(&tid, NULL, post_once_it_sleeps, ivi_self()),
+		  ==, 0);
+	iv_main();
+	CHECK_INT(pthread_join(tid, NULL), ==, 0);
+	drop(0);
+	iv_deinit();
+}
+
+TEST(refused_once_in_a_child)
+{
+	iv_init();
+	add(0, quit_handler, "0");
+	quit_after_turns(2);
+	iv_main();
+	reap_child(fork_child(go_on_in_the_child, NULL));
+	drop(0);
+	iv_deinit();
 }
 
 /* ---- Misuse ------------------------------------------------------------------------------ */
