@@ -94,6 +94,9 @@ void quit_after_turns(unsigned n)
 {
 	CHECK_INT(n, >, 0);
 	turns_left = n;
+	/* Of an outer loop, which ends with this one. */
+	if (iv_task_registered(&turn_task))
+		iv_task_unregister(&turn_task);
 	IV_TASK_INIT(&turn_task);
 	turn_task.handler = next_turn;
 	iv_task_register(&turn_task);
