@@ -56,6 +56,8 @@ LIB_SOURCES = \
 	lib/loop/timer.h \
 	lib/loop/tls.c \
 	lib/loop/tls.h \
+	lib/loop/verify.c \
+	lib/loop/verify.h \
 	lib/poll/epoll.h \
 	lib/poll/fdmap.c \
 	lib/poll/fdmap.h \

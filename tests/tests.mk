@@ -58,6 +58,7 @@ TESTS_C += \
 	tests/loop/task.t \
 	tests/loop/timer.t \
 	tests/loop/tls.t \
+	tests/loop/verify.t \
 	tests/sys/clock.t \
 	tests/sys/fatal.t \
 	tests/sys/fd.t \
@@ -65,6 +66,7 @@ TESTS_C += \
 	tests/sys/wake.t
 tests_base_timerq_t_LDADD = $(INSIDE)
 tests_base_timespec_t_LDADD = $(INSIDE)
+tests_loop_verify_t_LDADD = $(INSIDE)
 tests_loop_event_t_SOURCES = tests/loop/event.c $(SPY)
 tests_loop_event_t_LDADD = $(INSIDE)
 tests_loop_event_t_LDFLAGS = $(SPY_WRAPS)

@@ -25,8 +25,6 @@
 /* How long a child process that cannot get a channel naps instead. */
 #define RETRY_NS	(10 * INT64_C(1000000))
 
-#define EVENT_PENDING	((uintptr_t)1)
-
 /* `owner' after unregistering: late posts are ignored. */
 #define EVENT_RETIRED	((uintptr_t)2)
 
@@ -160,7 +158,7 @@ void ivi_events_run(struct ivi_loop *loop)
 		struct iv_event *ev = ivi_event_pub(e);
 
 		iv_list_del(&e->node);
-		__atomic_fetch_and(&e->owner, ~EVENT_PENDING,
+		__atomic_fetch_and(&e->owner, ~IVI_EVENT_PENDING,
 				   __ATOMIC_ACQ_REL);
 		ev->handler(ev->cookie);
 	}
@@ -283,13 +281,13 @@ IVI_PUBLIC void iv_event_unregister(struct iv_event *ev)
 	uintptr_t owner;
 
 	ivi_check_object(fn, "iv_event", ev);
-	owner = __atomic_load_n(&e->owner, __ATOMIC_ACQUIRE) & ~EVENT_PENDING;
+	owner = __atomic_load_n(&e->owner, __ATOMIC_ACQUIRE) & ~IVI_EVENT_PENDING;
 	if (owner == 0 || owner == EVENT_RETIRED)
 		ivi_bad_old(fn, "iv_event", ev);
 	ivi_check_owner(fn, "iv_event", ev, loop, (struct ivi_loop *)owner);
 	owner = __atomic_exchange_n(&e->owner, EVENT_RETIRED,
 				    __ATOMIC_ACQ_REL);
-	if (owner & EVENT_PENDING)
+	if (owner & IVI_EVENT_PENDING)
 		drop_pending(es, e);
 	ivi_release(loop);
 	if (--es->registered == 0) {
@@ -306,8 +304,8 @@ IVI_PUBLIC void iv_event_post(struct iv_event *ev)
 	uintptr_t owner;
 
 	ivi_check_object(fn, "iv_event", ev);
-	owner = __atomic_fetch_or(&e->owner, EVENT_PENDING, __ATOMIC_ACQ_REL);
-	if (owner & EVENT_PENDING)
+	owner = __atomic_fetch_or(&e->owner, IVI_EVENT_PENDING, __ATOMIC_ACQ_REL);
+	if (owner & IVI_EVENT_PENDING)
 		return;
 	if (ivi_unlikely(owner <= EVENT_RETIRED)) {
 		if (owner == 0)

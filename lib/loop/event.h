@@ -14,11 +14,13 @@ struct ivi_loop;
 
 /* In the private members of struct iv_event. */
 struct IVI_ALIAS ivi_event {
-	uintptr_t	owner;	/* atomic: loop, and EVENT_PENDING */
+	uintptr_t	owner;	/* atomic: loop, and the bit below */
 	struct iv_list_head	node;	/* its next links the posts stack */
 };
 
 IVI_OVERLAY(iv_event, owner, ivi_event)
+
+#define IVI_EVENT_PENDING	((uintptr_t)1)
 
 struct ivi_events {
 	/* Written by posters. */

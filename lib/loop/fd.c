@@ -68,13 +68,6 @@ void ivi_fds_fini(struct ivi_loop *loop)
 
 /* ---- Registering ------------------------------------------------------------ */
 
-static uint8_t bands_wanted(const struct iv_fd *fd)
-{
-	return (uint8_t)((fd->handler_in != NULL ? IVI_IN : 0) |
-			 (fd->handler_out != NULL ? IVI_OUT : 0) |
-			 (fd->handler_err != NULL ? IVI_ERR : 0));
-}
-
 static struct ivi_fd *find_number(struct ivi_poller *p, int number)
 {
 	struct iv_list_head *lh;
@@ -129,7 +122,7 @@ static int attach(struct ivi_loop *loop, struct iv_fd *fd, unsigned flags,
 	if (ivi_unlikely(number_used(&loop->fds, fd->fd)))
 		other = find_number(p, fd->fd);
 	f->owner = loop;
-	f->wanted = bands_wanted(fd);
+	f->wanted = ivi_fd_bands(fd);
 	f->flags = (uint8_t)flags;
 	ivi_poller_add(p, f);
 	if (other != NULL)
@@ -142,6 +135,7 @@ static int attach(struct ivi_loop *loop, struct iv_fd *fd, unsigned flags,
 		ivi_poller_remove(p, f);
 		return ret;
 	}
+	loop->fds.detached += other != NULL;
 	number_set(&loop->fds, fd->fd);
 	f->state = IVI_FD_REGISTERED;
 	return 0;
@@ -159,8 +153,10 @@ void ivi_fd_detach(struct ivi_loop *loop, struct iv_fd *fd)
 	f->state = 0;
 	if (loop->fds.handled == f)
 		loop->fds.handled = NULL;
-	if (f->flags & IVI_FD_GONE)
+	if (f->flags & IVI_FD_GONE) {
+		loop->fds.detached--;
 		return;
+	}
 	number_clear(&loop->fds, fd->fd);
 	ivi_poller_remove(loop->poller, f);
 }
@@ -330,7 +326,7 @@ IVI_PUBLIC void iv_fd_register(struct iv_fd *fd)
 	/* What has been registered before mostly comes back as it was. */
 	ret = prepare(fd->fd, ivi_fd(fd)->flags & IVI_FD_GONE);
 	if (ret >= 0)
-		ret = attach(loop, fd, 0, bands_wanted(fd) != 0 &&
+		ret = attach(loop, fd, 0, ivi_fd_bands(fd) != 0 &&
 			     !surely_pollable(loop, fd->fd, ret));
 	if (ret < 0 && ivi_poller_passes(ret))
 		ret = attach(loop, fd, 0, false);

@@ -12,7 +12,16 @@ struct ivi_fds {
 	struct ivi_fd	*handled;	/* whose handlers are being called */
 	uint64_t	*numbers;	/* a bit per registered descriptor */
 	size_t	words;
+	long	detached;	/* registered, but unknown to the poller */
 };
+
+/* Those that have handlers. */
+static inline uint8_t ivi_fd_bands(const struct iv_fd *fd)
+{
+	return (uint8_t)((fd->handler_in != NULL ? IVI_IN : 0) |
+			 (fd->handler_out != NULL ? IVI_OUT : 0) |
+			 (fd->handler_err != NULL ? IVI_ERR : 0));
+}
 
 void ivi_fds_fini(struct ivi_loop *loop);
 

@@ -19,6 +19,7 @@
 #include "loop/fd.h"
 #include "loop/event.h"
 #include "loop/tls.h"
+#include "loop/verify.h"
 #include "loop/run.h"
 
 struct ivi_loop {

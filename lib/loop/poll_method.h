@@ -38,7 +38,7 @@ struct IVI_ALIAS ivi_fd {
 	uint8_t	wanted;		/* fd.c: bands that have a handler */
 	uint8_t	armed;		/* method: what the kernel was told */
 	uint8_t	ready;		/* ivi_ready() sets, fd.c clears */
-	uint8_t	flags;		/* fd.c: IVI_FD_* */
+	uint8_t	flags;		/* fd.c, poller.c: IVI_FD_* */
 	uint32_t	state;	/* fd.c: 0 or IVI_FD_REGISTERED */
 	struct iv_list_head	change;		/* poller.c */
 	struct iv_list_head	all;		/* poller.c */
@@ -62,6 +62,8 @@ IVI_OVERLAY(iv_fd, pad, ivi_fd)
 				   is wanted: does it take this descriptor? */
 #define IVI_FD_GONE	0x04	/* being, or having been, unregistered */
 #define IVI_FD_NOTED	0x08	/* debug builds: was found closed */
+#define IVI_FD_REFUSED	0x10	/* apply() has failed for good: its handlers
+				   have been told */
 
 struct ivi_poll_method {
 	/* As IV_SELECT_POLL_METHOD spells it; users see it. */

@@ -268,10 +268,12 @@ static bool flush(struct ivi_poller *p)
 		iv_list_del_init(&f->change);
 		if (ret == 0)
 			continue;
-		if (ivi_poller_passes(ret))
+		if (ivi_poller_passes(ret)) {
 			iv_list_add_tail(&f->change, &later);
-		else
-			ivi_ready(p, f, IVI_BANDS);
+			continue;
+		}
+		f->flags |= IVI_FD_REFUSED;
+		ivi_ready(p, f, IVI_BANDS);
 	}
 	iv_list_splice_tail_init(&later, &p->changes);
 	return !iv_list_empty(&p->changes);

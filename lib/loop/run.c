@@ -25,6 +25,16 @@ static bool wait_for_events(struct ivi_loop *loop)
 	return look;
 }
 
+/* Debug builds: the more objects there are, the less often they are walked,
+   so that a turn costs no more than some dozens of them. */
+static void verify(struct ivi_loop *loop)
+{
+	if (loop->run.trusted > 0)
+		loop->run.trusted--;
+	else
+		loop->run.trusted = ivi_verify(loop) / 64;
+}
+
 static void run(struct ivi_loop *loop)
 {
 	bool look = true;
@@ -33,6 +43,8 @@ static void run(struct ivi_loop *loop)
 		if (look)
 			ivi_timers_run(loop);
 		ivi_tasks_run(loop);
+		if (IVI_DEBUGGING)
+			verify(loop);
 		if (loop->run.quit || loop->holds == 0)
 			return;
 		look = wait_for_events(loop);

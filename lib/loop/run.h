@@ -10,6 +10,7 @@
 struct ivi_run {
 	bool	quit;		/* iv_quit() was called */
 	unsigned	depth;	/* iv_main() calls in progress */
+	long	trusted;	/* turns until it is verified again */
 };
 
 #endif

@@ -10,8 +10,6 @@
  */
 #include "loop/loop.h"
 
-#define TASK_REGISTERED	UINT32_C(0x69767461)
-
 void ivi_tasks_init(struct ivi_loop *loop)
 {
 	INIT_IV_LIST_HEAD(&loop->tasks.queue);
@@ -31,7 +29,7 @@ void ivi_task_add(struct ivi_loop *loop, struct iv_task *task)
 	bool this_round = ts->running && t->epoch != ts->epoch;
 
 	t->owner = loop;
-	t->state = TASK_REGISTERED;
+	t->state = IVI_TASK_REGISTERED;
 	iv_list_add_tail(&t->node, this_round ? &ts->round : &ts->queue);
 	ivi_hold(loop);
 }
@@ -62,7 +60,7 @@ void ivi_tasks_run(struct ivi_loop *loop)
 						     struct ivi_task, node);
 		struct iv_task *task = ivi_task_pub(t);
 
-		ivi_check_memory("iv_task", task, t->state, TASK_REGISTERED);
+		ivi_check_memory("iv_task", task, t->state, IVI_TASK_REGISTERED);
 		t->epoch = ts->epoch;
 		ivi_task_drop(loop, task);
 		task->handler(task->cookie);
@@ -105,7 +103,7 @@ IVI_PUBLIC void iv_task_register(struct iv_task *task)
 
 	ivi_check_object(fn, "iv_task", task);
 	ivi_check_new(fn, "iv_task", task, ivi_task(task)->state,
-		      TASK_REGISTERED);
+		      IVI_TASK_REGISTERED);
 	ivi_check_handler(fn, "iv_task", task, task->handler);
 	ivi_task_add(loop, task);
 }
@@ -117,7 +115,7 @@ IVI_PUBLIC void iv_task_unregister(struct iv_task *task)
 	struct ivi_task *t = ivi_task(task);
 
 	ivi_check_object(fn, "iv_task", task);
-	ivi_check_old(fn, "iv_task", task, t->state, TASK_REGISTERED);
+	ivi_check_old(fn, "iv_task", task, t->state, IVI_TASK_REGISTERED);
 	ivi_check_owner(fn, "iv_task", task, loop, t->owner);
 	ivi_task_drop(loop, task);
 }
@@ -125,5 +123,5 @@ IVI_PUBLIC void iv_task_unregister(struct iv_task *task)
 IVI_PUBLIC int iv_task_registered(const struct iv_task *task)
 {
 	ivi_check_object("iv_task_registered", "iv_task", task);
-	return ivi_task(task)->state == TASK_REGISTERED;
+	return ivi_task(task)->state == IVI_TASK_REGISTERED;
 }

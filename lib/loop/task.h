@@ -25,10 +25,12 @@ struct IVI_ALIAS ivi_task {
 	struct iv_list_head	node;
 	struct ivi_loop	*owner;
 	uint32_t	epoch;	/* round in which it last ran or was INITed */
-	uint32_t	state;	/* 0 or TASK_REGISTERED */
+	uint32_t	state;	/* 0 or IVI_TASK_REGISTERED */
 };
 
 IVI_OVERLAY(iv_task, pad, ivi_task)
+
+#define IVI_TASK_REGISTERED	UINT32_C(0x69767461)
 
 void ivi_tasks_init(struct ivi_loop *loop);
 
@@ -40,7 +42,7 @@ void ivi_tasks_leftovers(const struct ivi_loop *loop);
 
 bool ivi_tasks_pending(const struct ivi_loop *loop);
 
-/* iv_task_register() for internal tasks: they do not hold the loop. */
+/* iv_task_register() without its checks. */
 void ivi_task_add(struct ivi_loop *loop, struct iv_task *task);
 void ivi_task_drop(struct ivi_loop *loop, struct iv_task *task);
 

@@ -7,8 +7,6 @@
  */
 #include "loop/loop.h"
 
-#define TIMER_REGISTERED	UINT32_C(0x69767469)
-
 void ivi_timers_init(struct ivi_loop *loop)
 {
 	ivi_timerq_init(&loop->timers.q);
@@ -37,7 +35,7 @@ void ivi_timers_run(struct ivi_loop *loop)
 		struct iv_timer *timer = ivi_timer_pub(t);
 
 		ivi_check_memory("iv_timer", timer, t->state,
-				 TIMER_REGISTERED);
+				 IVI_TIMER_REGISTERED);
 		t->state = 0;
 		ivi_release(loop);
 		timer->handler(timer->cookie);
@@ -84,10 +82,10 @@ IVI_PUBLIC void iv_timer_register(struct iv_timer *timer)
 	struct ivi_timer *t = ivi_timer(timer);
 
 	ivi_check_object(fn, "iv_timer", timer);
-	ivi_check_new(fn, "iv_timer", timer, t->state, TIMER_REGISTERED);
+	ivi_check_new(fn, "iv_timer", timer, t->state, IVI_TIMER_REGISTERED);
 	ivi_check_handler(fn, "iv_timer", timer, timer->handler);
 	t->owner = loop;
-	t->state = TIMER_REGISTERED;
+	t->state = IVI_TIMER_REGISTERED;
 	ivi_hold(loop);
 	if (!ivi_timerq_try_insert(&loop->timers.q, &t->node))
 		insert(loop, t);
@@ -100,7 +98,7 @@ IVI_PUBLIC void iv_timer_unregister(struct iv_timer *timer)
 	struct ivi_timer *t = ivi_timer(timer);
 
 	ivi_check_object(fn, "iv_timer", timer);
-	ivi_check_old(fn, "iv_timer", timer, t->state, TIMER_REGISTERED);
+	ivi_check_old(fn, "iv_timer", timer, t->state, IVI_TIMER_REGISTERED);
 	ivi_check_owner(fn, "iv_timer", timer, loop, t->owner);
 	t->state = 0;
 	ivi_timerq_remove(&loop->timers.q, &t->node);
@@ -110,5 +108,5 @@ IVI_PUBLIC void iv_timer_unregister(struct iv_timer *timer)
 IVI_PUBLIC int iv_timer_registered(const struct iv_timer *timer)
 {
 	ivi_check_object("iv_timer_registered", "iv_timer", timer);
-	return ivi_timer(timer)->state == TIMER_REGISTERED;
+	return ivi_timer(timer)->state == IVI_TIMER_REGISTERED;
 }

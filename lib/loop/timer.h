@@ -19,10 +19,12 @@ struct ivi_timers {
 struct IVI_ALIAS ivi_timer {
 	struct iv_list_head	node;	/* first: see timerq.h */
 	struct ivi_loop	*owner;
-	uint32_t	state;	/* 0 or TIMER_REGISTERED */
+	uint32_t	state;	/* 0 or IVI_TIMER_REGISTERED */
 };
 
 IVI_OVERLAY(iv_timer, pad, ivi_timer)
+
+#define IVI_TIMER_REGISTERED	UINT32_C(0x69767469)
 
 void ivi_timers_init(struct ivi_loop *loop);
 

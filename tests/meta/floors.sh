@@ -73,7 +73,7 @@ none "$(includes poll | grep -e '/[^:]*\.c"' -e '\.c"$')" \
 	'no method includes another'
 
 # Rank inside loop/: a header includes those of lower rank only.
-rank=' check  now  task  timer  poll_method  poller  fd  event  hook  tls  run  fork  loop '
+rank=' check  now  task  timer  poll_method  poller  fd  event  hook  tls  verify  run  fork  loop '
 none "$(includes loop | sed -n 's|^loop/\(.*\)\.h:"loop/\(.*\)\.h"|\1 \2|p' |
 	while read -r from to; do
 		case $rank in

@@ -1,0 +1,322 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * verify.c - each case breaks one promise of a loop's structures, in a task;
+ * a debug build has to notice it in the same turn.
+ */
+#include <iv.h>
+#include <iv_event.h>
+#include "harness/test.h"
+#include "loop/loop.h"
+
+static struct iv_fd fd, other;
+static struct iv_task task, later;
+static struct iv_timer near, far;
+static struct iv_event event;
+static int fds[2];
+static struct ivi_loop *loop;
+
+static void make_timer(struct iv_timer *t, long ms)
+{
+	timer_after(t, ms, never_handler, NULL);
+	iv_timer_register(t);
+}
+
+static void make_task(struct iv_task *t, void (*handler)(void *))
+{
+	IV_TASK_INIT(t);
+	t->handler = handler;
+	iv_task_register(t);
+}
+
+static void next_turn(void *_task)
+{
+	iv_task_register(_task);
+}
+
+/* Turns until the structures are as they are while a program waits. */
+static void settle(void)
+{
+	quit_after_turns(3);
+	iv_main();
+}
+
+static void make_everything(void)
+{
+	make_pipe(fds);
+	iv_init();
+	loop = ivi_self();
+	IV_FD_INIT(&fd);
+	fd.fd = fds[0];
+	fd.handler_in = never_handler;
+	iv_fd_register(&fd);
+	IV_FD_INIT(&other);
+	event.handler = never_handler;
+	CHECK_INT(iv_event_register(&event), ==, 0);
+	make_timer(&near, 100000);
+	make_timer(&far, 100000000);
+	later.cookie = &later;
+	make_task(&later, next_turn);
+	settle();
+}
+
+static void take_everything_down(void)
+{
+	iv_task_unregister(&later);
+	iv_timer_unregister(&far);
+	iv_timer_unregister(&near);
+	iv_event_unregister(&event);
+	iv_fd_unregister(&fd);
+	iv_deinit();
+	close_pair(fds);
+}
+
+/* BREAKING is called by a task; nothing else happens until the verdict. */
+static void break_it(void (*breaking)(void *))
+{
+#ifndef IVI_DEBUG
+	SKIP("not a debug build");
+#endif
+	make_everything();
+	make_task(&task, breaking);
+	quit_after_turns(1);
+	iv_main();
+}
+
+#define BREAK(name, text)						\
+static void break_##name(void *);					\
+FATAL_TEST(name, text)							\
+{									\
+	break_it(break_##name);						\
+}									\
+static void break_##name(void *unused __attribute__((unused)))
+
+static void nothing(void *unused)
+{
+	(void)unused;
+}
+
+TEST(what_is_not_broken)
+{
+	make_everything();
+	make_task(&task, nothing);
+	settle();
+	take_everything_down();
+}
+
+/* ---- Timers --------------------------------------------------------------- */
+
+BREAK(timer_forgotten_in_its_list, "was freed or overwritten")
+{
+	ivi_timer(&near)->state = 0;
+	ivi_release(loop);
+}
+
+BREAK(timer_of_another_loop, "is of another loop")
+{
+	ivi_timer(&near)->owner = NULL;
+}
+
+BREAK(timer_taken_out_but_held, "is held by more than are registered")
+{
+	ivi_timerq_remove(&loop->timers.q, &ivi_timer(&far)->node);
+}
+
+BREAK(timer_linked_one_way, "is not linked in both directions")
+{
+	ivi_timer(&near)->node.prev = &ivi_timer(&far)->node;
+}
+
+BREAK(timer_unlinked, "is not linked in both directions")
+{
+	ivi_timer(&near)->node.next = NULL;
+}
+
+BREAK(expires_changed, "is in the wrong place: was `expires' changed?")
+{
+	far.expires.tv_sec *= 2;
+}
+
+BREAK(timer_past_by_mistake, "is in the wrong place")
+{
+	struct iv_list_head *lh = &ivi_timer(&far)->node;
+
+	iv_list_del(lh);
+	iv_list_add_tail(lh, &loop->timers.q.past);
+}
+
+BREAK(soonest_too_late, "is before the soonest")
+{
+	loop->timers.q.first = &ivi_timer(&far)->node;
+	loop->timers.q.soonest =
+		ivi_timerq_deadline(&ivi_timer(&far)->node);
+}
+
+BREAK(soonest_too_early, "is the first, but not the soonest")
+{
+	loop->timers.q.soonest = 1;
+	loop->timers.q.first = &ivi_timer(&near)->node;
+}
+
+BREAK(soonest_is_gone, "has lost its first")
+{
+	static struct iv_list_head gone = { &gone + 1, &gone + 1 };
+
+	loop->timers.q.soonest = 1;
+	loop->timers.q.first = &gone;
+}
+
+BREAK(limit_before_base, "has its base after its limit")
+{
+	loop->timers.q.base = loop->timers.q.limit + 1;
+}
+
+BREAK(due_not_given, "has not given all that was due")
+{
+	struct iv_list_head *lh = &ivi_timer(&near)->node;
+
+	iv_list_del(lh);
+	iv_list_add_tail(lh, &loop->timers.q.due);
+}
+
+BREAK(slots_unseen, "has a word of slots unseen")
+{
+	loop->timers.q.words = 0;
+}
+
+/* ---- Tasks ---------------------------------------------------------------- */
+
+BREAK(task_forgotten_in_its_list, "was freed or overwritten")
+{
+	ivi_task(&later)->state = 0;
+}
+
+BREAK(task_initialised_while_registered, "is not linked in both directions")
+{
+	IV_TASK_INIT(&later);
+	iv_task_register(&later);
+}
+
+BREAK(task_of_another_loop, "is of another loop")
+{
+	ivi_task(&later)->owner = NULL;
+}
+
+BREAK(verified_in_a_round, "is not over")
+{
+	make_task(&task, nothing);
+	ivi_verify(loop);
+}
+
+/* ---- Descriptors ---------------------------------------------------------- */
+
+BREAK(fd_forgotten_in_its_list, "was freed or overwritten")
+{
+	ivi_fd(&fd)->state = 0;
+}
+
+BREAK(fd_gone, "is on its way in or out")
+{
+	ivi_fd(&fd)->flags |= IVI_FD_GONE;
+}
+
+BREAK(handler_set_by_hand, "has not the handlers that it was given")
+{
+	fd.handler_in = NULL;
+}
+
+BREAK(change_forgotten, "should be told to the poll method, but will not")
+{
+	fd.handler_err = never_handler;
+	ivi_fd(&fd)->wanted |= IVI_ERR;
+}
+
+BREAK(change_made_but_listed, "need not be told, but will")
+{
+	iv_list_add_tail(&ivi_fd(&fd)->change, &loop->poller->changes);
+}
+
+BREAK(changes_emptied, "has not those that have changed")
+{
+	ivi_fd(&fd)->armed = 0;
+	INIT_IV_LIST_HEAD(&ivi_fd(&fd)->change);
+	ivi_fd(&fd)->change.next = &ivi_fd(&other)->change;
+}
+
+BREAK(ready_but_not_listed, "has not those that are ready")
+{
+	ivi_fd(&fd)->ready = IVI_IN;
+}
+
+BREAK(listed_but_not_ready, "is ready for nothing")
+{
+	iv_list_add_tail(&ivi_fd(&fd)->ready_node, &loop->poller->ready);
+}
+
+BREAK(ready_but_not_registered, "is ready though it is not registered")
+{
+	ivi_fd(&other)->ready = IVI_IN;
+	iv_list_add_tail(&ivi_fd(&other)->ready_node, &loop->poller->ready);
+}
+
+BREAK(number_left, "has one that is not registered")
+{
+	loop->fds.numbers[0] |= UINT64_C(1) << 63;
+}
+
+BREAK(handled_but_not_registered, "is being handled, but is not registered")
+{
+	loop->fds.handled = ivi_fd(&other);
+}
+
+BREAK(fd_not_counted, "is held by fewer than are registered")
+{
+	ivi_release(loop);
+}
+
+/* ---- Events --------------------------------------------------------------- */
+
+BREAK(event_pending_unregistered, "was posted, but is not registered here")
+{
+	struct ivi_event *e = ivi_event(&event);
+
+	iv_list_add_tail(&e->node, &loop->events.pending);
+}
+
+BREAK(event_pushed_unregistered, "was posted, but is not registered here")
+{
+	ivi_event(&event)->node.next = NULL;
+	loop->events.posts = ivi_event(&event);
+}
+
+BREAK(more_posted_than_registered, "has more than are registered")
+{
+	static struct iv_event copy;
+
+	iv_event_post(&event);
+	ivi_event(&copy)->owner = ivi_event(&event)->owner;
+	iv_list_add_tail(&ivi_event(&copy)->node, &loop->events.pending);
+	iv_task_unregister(&loop->events.local);
+}
+
+BREAK(asleep_while_it_runs, "says that the loop sleeps")
+{
+	loop->events.asleep = 1;
+}
+
+BREAK(too_few_posters, "has fewer than no posters")
+{
+	loop->events.posters = -1;
+}
+
+BREAK(channel_watched_in_vain, "is watched for nothing")
+{
+	loop->events.native = true;
+	ivi_fd(&loop->events.wake_fd)->state = IVI_FD_REGISTERED;
+}
+
+/* ---- The loop ------------------------------------------------------------- */
+
+BREAK(loop_of_nobody, "is not the one that runs")
+{
+	loop->run.depth = 0;
+}
