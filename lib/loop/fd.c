@@ -175,13 +175,14 @@ static void note_blocking(int fd)
 }
 
 /* Close-on-exec, nonblocking, and in-line urgent data.  1 if the descriptor
-   is a socket, 0 if not, or a negative errno value.  LIKELY: it may well be
-   nonblocking already, and to ask for that is cheaper than to set it. */
+   is a socket, 0 if not, or a negative errno value.  LIKELY: the first two may
+   well be set already, and to ask for that is cheaper than to set them. */
 static int prepare(int fd, bool likely)
 {
-	int ret;
+	int ret = 0;
 
-	ret = ivi_fd_cloexec(fd);
+	if (!likely || !ivi_fd_is_cloexec(fd))
+		ret = ivi_fd_cloexec(fd);
 	if (IVI_DEBUGGING && ret == 0)
 		note_blocking(fd);
 	if (ret == 0 && (!likely || ivi_fd_is_blocking(fd)))

@@ -51,6 +51,11 @@ int ivi_fd_nonblock(int fd)
 	return set_flag(fd, F_GETFL, F_SETFL, O_NONBLOCK);
 }
 
+bool ivi_fd_is_cloexec(int fd)
+{
+	return fcntl(fd, F_GETFD) == FD_CLOEXEC;
+}
+
 bool ivi_fd_is_blocking(int fd)
 {
 	return !(fcntl(fd, F_GETFL) & O_NONBLOCK);

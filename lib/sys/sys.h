@@ -32,6 +32,8 @@ void ivi_nap(int64_t ns);
 int ivi_fd_cloexec(int fd);
 int ivi_fd_nonblock(int fd);
 
+/* False also if fd is not open. */
+bool ivi_fd_is_cloexec(int fd);
 bool ivi_fd_is_blocking(int fd);
 
 /* -ENOTSOCK if fd is something else than a socket. */

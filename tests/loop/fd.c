@@ -108,6 +108,7 @@ TEST(registering_again_sets_flags_anew)
 		iv_fd_unregister(&fd);
 	}
 	CHECK_SYS(fcntl(fds[1], F_SETFL, 0));
+	CHECK_SYS(fcntl(fds[1], F_SETFD, 0));
 	iv_fd_register(&fd);
 	check_flags(fds[1], 1, 1, 1);
 	iv_fd_unregister(&fd);

@@ -182,6 +182,11 @@ int ivi_fd_nonblock(int fd)
 	return ivi_fd_check(fd);
 }
 
+bool ivi_fd_is_cloexec(int fd)
+{
+	return ivi_fd_check(fd) == 0;
+}
+
 bool ivi_fd_is_blocking(int fd)
 {
 	(void)fd;

@@ -64,8 +64,10 @@ static void check_flags(void)
 
 	CHECK_SYS(pipe(fds));
 	CHECK(ivi_fd_is_blocking(fds[0]));
+	CHECK(!ivi_fd_is_cloexec(fds[0]));
 	CHECK_INT(ivi_fd_cloexec(fds[0]), ==, 0);
 	CHECK_INT(cloexec(fds[0]), ==, 1);
+	CHECK(ivi_fd_is_cloexec(fds[0]));
 	CHECK_INT(nonblocking(fds[0]), ==, 0);
 	CHECK_INT(ivi_fd_nonblock(fds[0]), ==, 0);
 	CHECK_INT(nonblocking(fds[0]), ==, 1);
@@ -116,6 +118,7 @@ TEST_ONCE(nothing_is_done_to_what_is_not_open)
 	CHECK_INT(ivi_fd_check(999), ==, -EBADF);
 	CHECK_INT(ivi_fd_check(0), ==, 0);
 	CHECK(!ivi_fd_is_fifo(999));
+	CHECK(!ivi_fd_is_cloexec(999));
 }
 
 TEST_ONCE(urgent_data_comes_in_line)
