@@ -31,6 +31,9 @@ static struct {
 static uint64_t steps = 20000, seed = 1;
 static const char *replay;
 static bool list, no_shrink;
+static unsigned depth;		/* of the sequences, or 0 */
+static bool orders, with_faults;
+static uint64_t every = 1;	/* of the orders or sequences */
 
 static uint64_t random_state;
 
@@ -195,17 +198,50 @@ static void shrink(const char *method)
 				from += n;
 }
 
-static void child_programs(const char *method)
+static void run_next(void)
 {
-	use_method(method);
+	world_run(shared->program, shared->size);
+	shared->programs++;
+	shared->steps = world_steps;
+	shared->calls = world_calls;
+}
+
+static void random_programs(void)
+{
 	while (world_steps < steps) {
 		shared->size = generate(seed + shared->programs,
 					shared->program);
-		world_run(shared->program, shared->size);
-		shared->programs++;
-		shared->steps = world_steps;
-		shared->calls = world_calls;
+		run_next();
 	}
+}
+
+/* Those that MAKE makes, without a fault and with each one. */
+static void all_programs(size_t (*make)(uint64_t, unsigned, uint8_t *))
+{
+	unsigned fault;
+
+	for (uint64_t n = 0; ; n += every) {
+		shared->size = make(n, depth, shared->program);
+		if (shared->size == 0)
+			return;
+		run_next();
+		for (fault = 1; with_faults && fault <= ground_thoughts();
+		     fault++) {
+			small_fault(shared->program, fault);
+			run_next();
+		}
+	}
+}
+
+static void child_programs(const char *method)
+{
+	use_method(method);
+	if (orders)
+		all_programs(small_order);
+	if (depth > 0)
+		all_programs(small_sequence);
+	if (!orders && depth == 0)
+		random_programs();
 	/* Not by exit(): what is of the parent is not ours to clean up. */
 	check_leaks();
 	_exit(0);
@@ -250,12 +286,14 @@ static bool run_method(const char *method)
 		child_programs(method);
 	status = watch(pid);
 	took = seconds() - begun;
-	printf("%-18s %9llu steps %9llu calls %6llu programs, seed %llu: "
+	printf("%-18s %9llu steps %9llu calls %6llu programs, %s %llu: "
 	       "%s (%.0f steps/s)\n", method,
 	       (unsigned long long)shared->steps,
 	       (unsigned long long)shared->calls,
 	       (unsigned long long)shared->programs,
-	       (unsigned long long)seed, status == 0 ? "ok" : "FAILED",
+	       depth > 0 ? "all of depth" : orders ? "all orders of" : "seed",
+	       depth > 0 ? depth : orders ? 6ULL : (unsigned long long)seed,
+	       status == 0 ? "ok" : "FAILED",
 	       (double)shared->steps / (took > 0 ? took : 1));
 	fflush(stdout);
 	if (status == 0)
@@ -315,6 +353,7 @@ static int usage(void)
 {
 	fprintf(stderr,
 		"usage: model [--steps N] [--seed S] [--no-shrink] [METHOD]...\n"
+		"       model --orders | --depth N [--every N] [--faults] [METHOD]...\n"
 		"       model --replay FILE-OR-HEX [METHOD]...\n"
 		"       model --list\n");
 	return 2;
@@ -328,6 +367,10 @@ static bool options(int argc, char **argv)
 		{ "steps", required_argument, NULL, 'n' },
 		{ "seed", required_argument, NULL, 's' },
 		{ "replay", required_argument, NULL, 'r' },
+		{ "depth", required_argument, NULL, 'd' },
+		{ "orders", no_argument, NULL, 'o' },
+		{ "faults", no_argument, NULL, 'f' },
+		{ "every", required_argument, NULL, 'e' },
 		{ "no-shrink", no_argument, NULL, 'w' },
 		{ "list", no_argument, NULL, 'l' },
 		{ NULL, 0, NULL, 0 }
@@ -341,6 +384,14 @@ static bool options(int argc, char **argv)
 			seed = strtoull(optarg, NULL, 0);
 		else if (c == 'r')
 			replay = optarg;
+		else if (c == 'd')
+			depth = (unsigned)atoi(optarg);
+		else if (c == 'o')
+			orders = true;
+		else if (c == 'f')
+			with_faults = true;
+		else if (c == 'e')
+			every = strtoull(optarg, NULL, 0);
 		else if (c == 'w')
 			no_shrink = true;
 		else if (c == 'l')
@@ -348,7 +399,7 @@ static bool options(int argc, char **argv)
 		else
 			return false;
 	}
-	return true;
+	return every > 0;
 }
 
 static bool one_method(const char *method)

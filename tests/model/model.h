@@ -4,7 +4,7 @@
  *
  * A program is a string of records of four bytes: command, two operands, and
  * whether a handler may execute it.  The same bytes are made by a generator,
- * replayed, shrunk, enumerated and fuzzed.
+ * replayed, shrunk, enumerated (small.c) and fuzzed.
  *
  *	world.c		the commands, on the library and on the model
  *	model.c		the model: what may be called now, and what must be
@@ -21,6 +21,10 @@
 
 #define RECORD		4
 #define PROGRAM_MAX	2048
+
+/* The flags of a first record that says exactly which of the faults happens
+   that the ground might think of: the Nth, its operands are N; none if 0. */
+#define EXACT	0x80
 
 /* ---- Running programs (world.c) --------------------------------------------- */
 
@@ -86,8 +90,8 @@ static inline unsigned line_level(const struct line *l)
 
 #define LINES	6
 #define TIMERS	7	/* the first one paces the loop */
-#define TASKS	6	/* so does this */
-#define EVENTS	5
+#define TASKS	7	/* so does this */
+#define EVENTS	6
 #define RAWS	3
 #define SIGNALS	5
 #define ITEMS	3
@@ -206,6 +210,8 @@ void ground_close(int fd);
 int64_t ground_clock(void);
 void ground_advance(int64_t ns);
 
+/* How many faults it has thought of in this program. */
+unsigned ground_thoughts(void);
 /* Waits since the last call; a turn of the loop has at least one. */
 unsigned ground_waits(void);
 /* How late a wait may end. */

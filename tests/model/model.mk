@@ -7,6 +7,7 @@ MODEL = \
 	tests/model/main.h \
 	tests/model/model.c \
 	tests/model/model.h \
+	tests/model/small.c \
 	tests/model/stubs.c \
 	tests/model/world.c
 MODEL_REAL = $(MODEL) tests/model/real.c $(SPY)

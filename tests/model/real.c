@@ -117,6 +117,11 @@ void ground_advance(int64_t ns)
 	spy_clock_advance(ns);
 }
 
+unsigned ground_thoughts(void)
+{
+	return 0;
+}
+
 unsigned ground_waits(void)
 {
 	unsigned before = waits_seen;

@@ -27,11 +27,15 @@ const char *const model_methods[] = { "sim", NULL };
 /* ---- Chance --------------------------------------------------------------------- */
 
 static uint64_t chance;
-static bool faults;
+static bool faults, exact;
+static unsigned thoughts, the_fault;
 
 /* True once in N times, if this program has faults at all. */
 static bool happens(unsigned n)
 {
+	thoughts++;
+	if (exact)
+		return thoughts == the_fault;
 	chance ^= chance << 13;
 	chance ^= chance >> 7;
 	chance ^= chance << 17;
@@ -42,12 +46,20 @@ static bool happens(unsigned n)
 static void chance_begin(const uint8_t *program, size_t size)
 {
 	size = size < RECORD ? size : RECORD;
+	exact = size == RECORD && (program[3] & EXACT);
+	the_fault = exact ? program[1] | program[2] << 8U : 0;
 	chance = UINT64_C(0xcbf29ce484222325);
 	for (size_t i = 0; i < size; i++)
 		chance = (chance ^ program[i]) * UINT64_C(0x100000001b3);
 	chance |= 1;
 	faults = true;
 	faults = !happens(4);
+	thoughts = 0;
+}
+
+unsigned ground_thoughts(void)
+{
+	return thoughts;
 }
 
 /* ---- The clock ------------------------------------------------------------------- */
