@@ -124,6 +124,10 @@ struct ivi_poll_method {
 	 */
 	int	(*wake_open)(struct ivi_poller *p);
 	void	(*wake)(struct ivi_poller *p);
+
+	/* Optional, called in debug builds only: what is wrong with the
+	   method's state, or NULL. */
+	const char	*(*verify)(const struct ivi_poller *p);
 };
 
 #define IVI_CAP_EDGE	0x01	/* knows IVI_FD_EDGE */

@@ -186,6 +186,15 @@ static long verify_changes(const struct ivi_poller *p)
 	return n;
 }
 
+static void verify_method(const struct ivi_poller *p)
+{
+	const char *wrong = p->method->verify != NULL && !p->closed ?
+			    p->method->verify(p) : NULL;
+
+	if (wrong != NULL)
+		require(false, p->method->name, p, wrong);
+}
+
 static bool has_number(const struct ivi_fds *fds, int fd)
 {
 	size_t word = (size_t)fd / 64;
@@ -219,6 +228,7 @@ static void verify_fds(struct walk *w)
 		numbers += has_number(fds, ivi_fd_pub(f)->fd);
 	}
 	w->holds += fds->detached;
+	verify_method(p);
 	require(ready == verify_ready(p), "list of ready iv_fds", p,
 		"has not those that are ready");
 	require(changes == verify_changes(p), "list of changed iv_fds", p,

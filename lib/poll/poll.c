@@ -167,6 +167,23 @@ static unsigned ps_wait(struct ivi_poller *p, int64_t until)
 	return 0;
 }
 
+const char *ps_verify(const struct ivi_poller *p)
+{
+	const struct pollset *ps = (const struct pollset *)p;
+	int i;
+
+	for (i = 0; IVI_DEBUGGING && i < ps->used; i++) {
+		const struct ivi_fd *f = ps->fd[i];
+
+		if (f->state != IVI_FD_REGISTERED || f->index != i)
+			return "has an entry of an iv_fd that is not there";
+		if (ps->pfd[i].fd != ivi_fd_pub(f)->fd ||
+		    ps->pfd[i].events != events_of(f))
+			return "asks for something that the iv_fd does not";
+	}
+	return NULL;
+}
+
 const struct ivi_poll_method ivi_poll_poll = {
 	.name = "poll",
 	.caps = IVI_CAP_EAGER,
@@ -175,6 +192,7 @@ const struct ivi_poll_method ivi_poll_poll = {
 	.close = ps_close,
 	.apply = ps_apply,
 	.wait = ps_wait,
+	.verify = ps_verify,
 };
 
 #else

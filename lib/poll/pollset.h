@@ -23,6 +23,9 @@ int ps_open(struct ivi_poller *p);
 void ps_close(struct ivi_poller *p);
 int ps_apply(struct ivi_poller *p, struct ivi_fd *f);
 
+/* What is wrong with the set, or NULL. */
+const char *ps_verify(const struct ivi_poller *p);
+
 /* Reports what poll() found; N: its result. */
 void ps_decode(struct pollset *ps, int n);
 

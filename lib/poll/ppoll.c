@@ -59,6 +59,7 @@ const struct ivi_poll_method ivi_poll_ppoll = {
 	.close = ps_close,
 	.apply = ps_apply,
 	.wait = pp_wait,
+	.verify = ps_verify,
 };
 
 #else

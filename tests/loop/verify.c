@@ -3,6 +3,7 @@
  * verify.c - each case breaks one promise of a loop's structures, in a task;
  * a debug build has to notice it in the same turn.
  */
+#include <string.h>
 #include <iv.h>
 #include <iv_event.h>
 #include "harness/test.h"
@@ -271,6 +272,26 @@ BREAK(handled_but_not_registered, "is being handled, but is not registered")
 BREAK(fd_not_counted, "is held by fewer than are registered")
 {
 	ivi_release(loop);
+}
+
+static void only_with_a_pollset(void)
+{
+	if (strcmp(iv_poll_method_name(), "poll") != 0 &&
+	    strcmp(iv_poll_method_name(), "ppoll") != 0)
+		SKIP("%s has no array of descriptors", iv_poll_method_name());
+}
+
+BREAK(entry_of_another, "has an entry of an iv_fd that is not there")
+{
+	only_with_a_pollset();
+	ivi_fd(&fd)->index++;
+}
+
+BREAK(entry_outdated, "asks for something that the iv_fd does not")
+{
+	only_with_a_pollset();
+	fd.fd = fds[1];
+	loop->fds.numbers[0] = 0;
 }
 
 /* ---- Events --------------------------------------------------------------- */
