@@ -142,15 +142,10 @@ static bool any_pending(const struct ivi_events *es)
 	return !iv_list_empty(&es->pending) || !iv_list_empty(&es->batch);
 }
 
-void ivi_events_run(struct ivi_loop *loop)
+static __attribute__((noinline)) void run_pending(struct ivi_events *es)
 {
-	struct ivi_events *es = &loop->events;
 	struct iv_list_head *batch = &es->batch;
 
-	if (__atomic_load_n(&es->posts, __ATOMIC_RELAXED) != NULL)
-		take_posts(es);
-	if (!any_pending(es) || iv_task_registered(&es->local))
-		return;
 	iv_list_splice_tail_init(&es->pending, batch);
 	while (!iv_list_empty(batch)) {
 		struct ivi_event *e = iv_container_of(batch->next,
@@ -162,6 +157,16 @@ void ivi_events_run(struct ivi_loop *loop)
 				   __ATOMIC_ACQ_REL);
 		ev->handler(ev->cookie);
 	}
+}
+
+void ivi_events_run(struct ivi_loop *loop)
+{
+	struct ivi_events *es = &loop->events;
+
+	if (__atomic_load_n(&es->posts, __ATOMIC_RELAXED) != NULL)
+		take_posts(es);
+	if (any_pending(es) && !iv_task_registered(&es->local))
+		run_pending(es);
 }
 
 bool ivi_events_sleep(struct ivi_loop *loop)

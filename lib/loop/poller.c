@@ -255,7 +255,7 @@ bool ivi_poller_passes(int err)
  * they use the descriptor.  The method may start over meanwhile, which
  * lengthens the list.
  */
-static bool flush(struct ivi_poller *p)
+static __attribute__((noinline)) bool flush(struct ivi_poller *p)
 {
 	struct iv_list_head later;
 
@@ -295,7 +295,7 @@ void ivi_poller_wake(struct ivi_poller *p)
 
 /* ---- Waiting -------------------------------------------------------------- */
 
-static int arm(struct ivi_poller *p, int64_t at)
+static __attribute__((noinline)) int arm(struct ivi_poller *p, int64_t at)
 {
 	if (p->method->arm(p, at) < 0) {
 		p->timer_dead = true;

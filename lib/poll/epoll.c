@@ -181,16 +181,13 @@ static int look(struct ep *ep, struct pollfd *pf)
  * Arms what was resumed and is not ready.  If something is, and the set has
  * nothing, the wait is left out.
  */
-void ep_look(struct ivi_poller *p)
+static __attribute__((noinline)) void look_at_resumed(struct ep *ep)
 {
-	struct ep *ep = (struct ep *)p;
 	struct pollfd pf[EP_LOOK + 1];
 	unsigned i, n = ep->resumed;
 	bool found = false;
 	int ret;
 
-	if (n == 0)
-		return;
 	ret = look(ep, pf);
 	ep->resumed = 0;
 	for (i = 0; i < n; i++) {
@@ -210,6 +207,14 @@ void ep_look(struct ivi_poller *p)
 	}
 	ep->doubt = found ? 0 : LOOK_AGAIN;
 	ep->skip_wait = found && pf[0].revents == 0;
+}
+
+void ep_look(struct ivi_poller *p)
+{
+	struct ep *ep = (struct ep *)p;
+
+	if (ep->resumed > 0)
+		look_at_resumed(ep);
 }
 
 static int sleep_ms(struct ep *ep, int64_t left)

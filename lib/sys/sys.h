@@ -107,8 +107,15 @@ static inline struct ivi_loop *ivi_self(void)
  */
 int ivi_self_set(struct ivi_loop *loop, void (*at_exit)(void *loop));
 
+/* Atomic for ThreadSanitizer only, to which the threads of the parent still
+   exist in the child. */
+extern unsigned ivi_fork_generation_ __attribute__((visibility("hidden")));
+
 /* Grows by one in each forked child; never 0. */
-unsigned ivi_fork_generation(void);
+static inline unsigned ivi_fork_generation(void)
+{
+	return __atomic_load_n(&ivi_fork_generation_, __ATOMIC_RELAXED);
+}
 
 /* To be called once, before the first fork that is to be noticed.  BEFORE is
    called before each fork, AFTER after it in the parent and in the child. */

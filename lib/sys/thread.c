@@ -27,9 +27,7 @@ static pthread_key_t exit_key;
 static int exit_error;
 static void (*exit_call)(void *loop);
 
-/* Atomic for ThreadSanitizer only, to which the threads of the parent still
-   exist in the child. */
-static unsigned fork_generation = 1;
+unsigned ivi_fork_generation_ = 1;
 static void (*fork_after)(void);
 
 IVI_PUBLIC unsigned long iv_get_thread_id(void)
@@ -73,7 +71,7 @@ static void in_child(void)
 {
 	unsigned next = ivi_fork_generation() + 1;
 
-	__atomic_store_n(&fork_generation, next != 0 ? next : 1,
+	__atomic_store_n(&ivi_fork_generation_, next != 0 ? next : 1,
 			 __ATOMIC_RELAXED);
 	fork_after();
 }
@@ -82,11 +80,6 @@ int ivi_fork_watch(void (*before)(void), void (*after)(void))
 {
 	fork_after = after;
 	return -pthread_atfork(before, after, in_child);
-}
-
-unsigned ivi_fork_generation(void)
-{
-	return __atomic_load_n(&fork_generation, __ATOMIC_RELAXED);
 }
 
 void ivi_relax(unsigned n)

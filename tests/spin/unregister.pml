@@ -4,6 +4,7 @@
  *
  * Of lib/loop/event.c: iv_event_post post push take_posts drop_pending
  * Of lib/loop/event.c: iv_event_register iv_event_unregister ivi_events_run
+ * Of lib/loop/event.c: run_pending
  * Of lib/loop/event.c: ivi_events_fini
  *
  * Nobody touches a loop or an event that has been freed; no handler runs, and

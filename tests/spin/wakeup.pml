@@ -3,6 +3,7 @@
  * wakeup.pml - a post reaches its handler, though the loop was asleep.
  *
  * Of lib/loop/event.c: iv_event_post post push wake take_posts
+ * Of lib/loop/event.c: run_pending
  * Of lib/loop/event.c: ivi_events_run ivi_events_sleep ivi_events_awake
  * Of lib/loop/run.c: wait_for_events run
  *
