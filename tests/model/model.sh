@@ -30,7 +30,7 @@ for program in model simulated model-emulated; do
 	done
 done
 
-# All of the orders are 466560 programs.  7 goes through each kind of them.
+# All orders are 544320 programs; every 7th of them goes through each kind.
 times=1
 [ -z "$EMULATOR" ] || times=100
 run 'six ready objects in every order' simulated --orders --every $((7 * times))

@@ -105,13 +105,15 @@ static const struct scope {
 	    { TASK_REGISTER, 0, 0, LAST }, { TASK_UNREGISTER, 0, 0, LAST },
 	    { RAW_REGISTER, 0, 0, MORE }, { RAW_POST, 0, 0, LAST },
 	    { RAW_UNREGISTER, 0, 0, LAST }, { RUN, UNTIL_IDLE, LAST } } },
-	{ { { OPEN_REGISTERED, 0, READABLE, 0 }, { EVENT_REGISTER, 0, 0, 0 } },
+	{ { { OPEN_REGISTERED, 0, READABLE, 0 }, { EVENT_REGISTER, 0, 0, 0 },
+	    { TIMER_SOON, 1, 200, 0 } },
 	  { { PEER_WRITE, 0, 0, LAST }, { REREGISTER, 0, 2, LAST },
 	    { UNREGISTER, 0, 0, LAST }, { TIMER_SOON, 0, 0, LAST },
-	    { TIMER_UNREGISTER, 0, 0, LAST }, { TASK_REGISTER, 0, 0, LAST },
+	    { TIMER_SOON, 2, 3, LAST }, { TIMER_SOON, 3, 2, LAST },
+	    { TIMER_UNREGISTER, 2, 0, LAST }, { TASK_REGISTER, 0, 0, LAST },
 	    { TASK_UNREGISTER, 0, 0, LAST }, { EVENT_POST, 0, 0, LAST },
 	    { EVENT_UNREGISTER, 0, 0, LAST }, { QUIT, 0, 0, LAST },
-	    { DRAIN, 0, 0, LAST }, { RUN, UNTIL_IDLE, LAST } } },
+	    { ADVANCE_INVALIDATE, 1, 0, LAST }, { RUN, UNTIL_IDLE, LAST } } },
 };
 
 #define SCOPES	(sizeof(scopes) / sizeof(*scopes))
@@ -163,7 +165,9 @@ size_t small_sequence(uint64_t number, unsigned depth, uint8_t *program)
 #define ORDERS	720
 
 /* What makes an object of a kind ready and what a handler does to it; its
-   number takes the place of `a'. */
+   number takes the place of `a', and of `b' if that is NUMBER. */
+#define NUMBER	255
+
 static const struct kind {
 	struct record	ready[2], again[3], unregister, free;
 } kinds[] = {
@@ -180,12 +184,17 @@ static const struct kind {
 	  { { EVENT_UNREGISTER, 0, 0, MORE }, { EVENT_REGISTER, 0, 0, MORE },
 	    { EVENT_POST, 0, 0, LAST } },
 	  { EVENT_UNREGISTER, 0, 0, LAST }, { EVENT_FREE, 0, 0, LAST } },
+	/* Timers that are not due in the order in which they are registered. */
+	{ { { TIMER_SOON, 0, NUMBER, 0 } },
+	  { { TIMER_UNREGISTER, 0, 0, MORE }, { TIMER_SOON, 0, 0, LAST } },
+	  { TIMER_UNREGISTER, 0, 0, LAST }, { TIMER_FREE, 0, 0, LAST } },
 };
 
 /* The kinds of the six. */
 static const uint8_t casts[][OBJECTS] = {
 	{ 0, 0, 0, 0, 0, 0 }, { 1, 1, 1, 1, 1, 1 }, { 2, 2, 2, 2, 2, 2 },
-	{ 3, 3, 3, 3, 3, 3 }, { 0, 0, 1, 1, 2, 3 }, { 0, 1, 2, 2, 3, 3 },
+	{ 3, 3, 3, 3, 3, 3 }, { 4, 4, 4, 4, 4, 4 }, { 0, 0, 1, 1, 2, 3 },
+	{ 0, 4, 2, 2, 3, 3 },
 };
 
 #define CASTS	(sizeof(casts) / sizeof(*casts))
@@ -195,6 +204,8 @@ static uint8_t *put_on(uint8_t *p, struct record r, unsigned object)
 	if (r.command == 0)
 		return p;
 	r.a = (uint8_t)object;
+	if (r.b == NUMBER)
+		r.b = r.a;
 	return put(p, r);
 }
 
@@ -242,6 +253,7 @@ size_t small_order(uint64_t number, unsigned unused, uint8_t *program)
 		FOR(j, 2)
 			p = put_on(p, kinds[casts[cast][order[i]]].ready[j],
 				   order[i]);
+	p = put(p, (struct record){ ADVANCE_INVALIDATE, OBJECTS + 1, 0, 0 });
 	p = put(p, (struct record){ RUN, UNTIL_IDLE, 0 });
 	FOR(i, actor)
 		p = put(p, (struct record){ CHECK, 0, 0, LAST });
