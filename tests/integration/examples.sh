@@ -19,15 +19,21 @@ mkfifo "$tmp/out" || exit 1
 start() {
 	program=$1
 	shift
-	timeout --foreground 100 "$examples/$program" "$@" >"$tmp/out" &
+	"$examples/$program" "$@" >"$tmp/out" &
 	pid=$!
 	exec 3<"$tmp/out"
+}
+
+# first_line: of the output, into $line
+first_line() {
+	# shellcheck disable=SC2016 # for the inner shell
+	line=$(timeout 100 sh -c 'read -r line && echo "$line"' <&3)
 }
 
 # end SIGNAL: the rest of the output and the status go to a file, rest.
 end() {
 	kill -"$1" "$pid"
-	cat <&3 >"$tmp/rest"
+	timeout 100 cat <&3 >"$tmp/rest" || kill -KILL "$pid"
 	exec 3<&-
 	wait "$pid"
 	echo "status $?" >>"$tmp/rest"
@@ -68,7 +74,7 @@ equal "$("$examples/run_jobs" -j 1 seq -f 'echo %g' 3 </dev/null |
 3
 3 jobs, 0 failed' 'run_jobs: a list that a program prints'
 start run_jobs sh -c 'echo "echo up; exec sleep 100"; exec sleep 100'
-read -r line <&3
+first_line
 end TERM
 equal "$line $(sed 's/, .*s:/:/' "$tmp/rest")" \
 	'up signal 15: echo up; exec sleep 100
@@ -90,18 +96,17 @@ until_line() {
 
 printf 'interval 10\ntext one\n' >"$tmp/config"
 start reload "$tmp/config"
-# timeout(1) does not pass all signals on.
-read -r _ _ reload <&3
+first_line
 until_line 'one *'
 printf 'interval 10\ntext two\n' >"$tmp/config"
-kill -HUP "$reload"
+kill -HUP "$pid"
 none "$(until_line 'reloaded 1'; until_line 'two *')" 'reload: SIGHUP'
 printf 'interval nothing\n' >"$tmp/config"
-kill -HUP "$reload"
+kill -HUP "$pid"
 none "$(until_line 'refused: * line 1'; until_line 'two *')" \
 	'reload: a mistake changes nothing'
-kill -USR2 "$reload"
-none "$(until_line held; kill -INT "$reload"; until_line 'not now')" \
+kill -USR2 "$pid"
+none "$(until_line held; kill -INT "$pid"; until_line 'not now')" \
 	'reload: SIGINT is held back'
 end TERM
 equal "$(sed -n 's/^beats [0-9]*, //p; /^status/p' "$tmp/rest")" \
@@ -111,7 +116,7 @@ status 0' 'reload: SIGTERM'
 # ---- echo_threads -----------------------------------------------------------
 
 start echo_threads 0 3
-read -r line <&3
+first_line
 port=$(echo "$line" | sed -n 's/.*port=\([0-9]*\) .*/\1/p')
 none "$("$examples/echo_load" --connect "127.0.0.1:$port" --connections 30 \
 	--seconds 1 --requests 20 >"$tmp/load.out" 2>&1 || cat "$tmp/load.out")" \

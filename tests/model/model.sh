@@ -4,7 +4,7 @@
 # model.sh - a short run of random programs on each poll method, and all small
 # ones in the simulation, as TAP.
 
-dir=$top_builddir/tests/model
+dir=${top_builddir:=.}/tests/model
 n=0
 
 # run NAME PROGRAM OPTION...
