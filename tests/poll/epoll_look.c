@@ -20,7 +20,6 @@ struct source {
 	int	waited;		/* while it was suspended */
 };
 
-
 static void resume(void *_s);
 
 static void suspend(void *_s)
@@ -78,6 +77,13 @@ static void source_close(struct source *s)
 	close_pair(s->pipe);
 }
 
+static void suspend_by_hand(struct source *s)
+{
+	if (iv_task_registered(&s->resume))
+		iv_task_unregister(&s->resume);
+	iv_fd_set_handler_in(&s->fd, NULL);
+}
+
 /* Up to the point where the descriptor is known to be suspended. */
 static void run_until_habit(struct source *s)
 {
@@ -86,9 +92,7 @@ static void run_until_habit(struct source *s)
 		quit_after_turns(2);
 		iv_main();
 	}
-	if (iv_task_registered(&s->resume))
-		iv_task_unregister(&s->resume);
-	iv_fd_set_handler_in(&s->fd, NULL);
+	suspend_by_hand(s);
 	quit_after_turns(2);
 	iv_main();
 }
@@ -155,6 +159,88 @@ TEST(a_hang_up_while_suspended_is_told_when_resumed)
 	CHECK_INT(s.calls, >, calls);
 	s.pipe[1] = (int)CHECK_SYS(dup(s.pipe[0]));
 	source_close(&s);
+	iv_deinit();
+}
+
+/* Armed, then suspended, and only then ready. */
+TEST(what_comes_while_suspended_is_told_when_resumed)
+{
+	struct source s;
+	int calls;
+
+	iv_init();
+	source_open(&s);
+	run_until_habit(&s);
+	drain(s.pipe[0]);
+	calls = s.calls;
+	resume(&s);
+	run_turns(3);
+	iv_fd_set_handler_in(&s.fd, NULL);
+	poke(s.pipe[1]);
+	run_turns(3);
+	CHECK_INT(s.calls, ==, calls);
+	resume(&s);
+	run_turns(3);
+	CHECK_INT(s.calls, >, calls);
+	source_close(&s);
+	iv_deinit();
+}
+
+/* Resumed in vain: it was not ready then, and is while it is suspended. */
+static void resume_in_vain(struct source *s)
+{
+	resume(s);
+	run_turns(2);
+	iv_fd_set_handler_in(&s->fd, NULL);
+	poke(s->pipe[1]);
+	run_turns(2);
+	drain(s->pipe[0]);
+}
+
+TEST(a_look_in_vain_is_the_last_for_a_while)
+{
+	struct source s;
+	int i;
+
+	iv_init();
+	source_open(&s);
+	run_until_habit(&s);
+	drain(s.pipe[0]);
+	resume_in_vain(&s);
+	lab_reset();
+	for (i = 0; i < 16; i++)
+		resume_in_vain(&s);
+	if (strncmp(test_method(), "epoll", 5) == 0) {
+		CHECK_INT(lab_count(LAB_POLL), ==, 0);
+		resume_in_vain(&s);
+		CHECK_INT(lab_count(LAB_POLL), ==, 1);
+	}
+	source_close(&s);
+	iv_deinit();
+}
+
+TEST(one_source_is_not_taken_for_another)
+{
+	struct source ready, other;
+	int calls;
+
+	iv_init();
+	source_open(&ready);
+	run_until_habit(&ready);
+	source_open(&other);
+	run_until_habit(&other);
+	drain(other.pipe[0]);
+	calls = ready.calls;
+	resume(&ready);
+	run_turns(2);
+	CHECK_INT(ready.calls, >, calls);
+	suspend_by_hand(&ready);
+	calls = other.calls;
+	resume(&other);
+	run_turns(3);
+	CHECK_INT(other.calls, ==, calls);
+	source_close(&ready);
+	source_close(&other);
 	iv_deinit();
 }
 

@@ -145,6 +145,27 @@ TEST_ONCE(stopped_for_an_earlier_limit)
 	clean_up();
 }
 
+/* As in a daemon that has closed its standard input. */
+TEST_ONCE(it_may_be_descriptor_0)
+{
+	int keep = (int)CHECK_SYS(dup(0));
+	struct alarm a;
+
+	prepare();
+	close(0);
+	alarm_start(&a, 100000, 1);
+	run_laps(WAITS);
+	CHECK_SYS(fcntl(0, F_GETFD));
+	iv_timer_unregister(&a.timer);
+	alarm_start(&a, 20, 1);
+	iv_main();
+	CHECK_INT(a.fired, ==, 1);
+	clean_up();
+	CHECK_INT(fcntl(0, F_GETFD), ==, -1);
+	CHECK_SYS(dup2(keep, 0));
+	close(keep);
+}
+
 static int count_inheritable(void)
 {
 	int fd, n = 0;
