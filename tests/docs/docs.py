@@ -563,6 +563,8 @@ def main():
 
 
 if __name__ == "__main__":
+    if not os.path.exists(os.path.join(BUILD, "libtool")):
+        sys.exit("docs.py: %s is no build directory (top_builddir)" % BUILD)
     with tempfile.TemporaryDirectory() as tmp:
         os.chdir(tmp)
         os.mkdir("bin")

@@ -249,6 +249,64 @@ TEST(its_descriptors_are_closed_on_exec)
 	close_pair(fds);
 }
 
+/* One object of each kind that has a descriptor, of which that made at step
+   ZERO gets number 0. */
+static void descriptor_0_at_step(int zero)
+{
+	struct tally t = { 0, 3 };
+	int step = 0;
+
+#define STEP()	do { if (step++ == zero) close(0); } while (0)
+	STEP();
+	errno = EINVAL;
+	iv_init();
+	CHECK_STR(iv_poll_method_name(), test_method());
+	STEP();
+	IV_EVENT_INIT(&event);
+	event.cookie = &t;
+	event.handler = tally;
+	CHECK_SYS(iv_event_register(&event));
+	STEP();
+	IV_EVENT_RAW_INIT(&raw);
+	raw.cookie = &t;
+	raw.handler = tally;
+	CHECK_SYS(iv_event_raw_register(&raw));
+	STEP();
+	make_pipe(fds);
+	IV_FD_INIT(&fd);
+	fd.fd = fds[0];
+	fd.cookie = &t;
+	fd.handler_in = tally;
+	iv_fd_register(&fd);
+#undef STEP
+
+	poke(fds[1]);
+	iv_event_post(&event);
+	iv_event_raw_post(&raw);
+	with_deadline(5);
+	iv_main();
+	without_deadline();
+
+	iv_fd_unregister(&fd);
+	iv_event_raw_unregister(&raw);
+	iv_event_unregister(&event);
+	iv_deinit();
+	close_pair(fds);
+}
+
+/* As in a daemon that has closed its standard descriptors. */
+TEST(any_descriptor_may_be_0)
+{
+	int keep = (int)CHECK_SYS(dup(0)), step;
+
+	for (step = 0; step < 4; step++) {
+		descriptor_0_at_step(step);
+		CHECK_INT(fcntl(0, F_GETFD), ==, -1);
+		CHECK_SYS(dup2(keep, 0));
+	}
+	close(keep);
+}
+
 /* ---- Threads -------------------------------------------------------------------- */
 
 #define THREADS	20
