@@ -133,6 +133,12 @@ IV_HAVE([thr_self], [
 	long id;
 	return thr_self(&id);
 ])
+IV_HAVE([adaptive_mutex], [
+#include <pthread.h>
+], [
+	pthread_mutexattr_t attr;
+	return pthread_mutexattr_settype(&attr, PTHREAD_MUTEX_ADAPTIVE_NP);
+])
 IV_HAVE([wait4], [
 #include <sys/types.h>
 #include <sys/time.h>

@@ -137,12 +137,18 @@ static struct child *child_new(const char *name)
 {
 	size_t size = strlen(name) + 1;
 	struct child *c = calloc(1, sizeof(*c) + size);
+	int ret;
 
 	if (c == NULL)
 		return NULL;
+	ret = ivi_mutex_init(&c->lock);
+	if (ret < 0) {
+		free(c);
+		errno = -ret;
+		return NULL;
+	}
 	memcpy(c->name, name, size);
 	c->refs = 2;
-	pthread_mutex_init(&c->lock, NULL);
 	c->ended.cookie = c;
 	c->ended.handler = child_join;
 	return c;

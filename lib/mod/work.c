@@ -863,9 +863,16 @@ static void set_max_threads(struct pool *p, const struct iv_work_pool *pool)
 static struct pool *pool_new(const struct iv_work_pool *pool)
 {
 	struct pool *p = calloc(1, sizeof(*p));
+	int ret;
 
 	if (p == NULL)
 		return NULL;
+	ret = ivi_mutex_init(&p->lock);
+	if (ret < 0) {
+		free(p);
+		errno = -ret;
+		return NULL;
+	}
 	p->name = pool;
 	p->owner = ivi_self();
 	p->generation = ivi_fork_generation();
@@ -878,7 +885,6 @@ static struct pool *pool_new(const struct iv_work_pool *pool)
 	p->by_owner.cookie = p;
 	p->by_owner.handler = pool_by_owner;
 	p->refs = 2;
-	pthread_mutex_init(&p->lock, NULL);
 	queue_init(&p->queue);
 	queue_init(&p->done);
 	INIT_IV_LIST_HEAD(&p->idle);

@@ -9,6 +9,7 @@
 #ifndef IVI_SYS_SYS_H
 #define IVI_SYS_SYS_H
 
+#include <pthread.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <iv.h>
@@ -120,6 +121,12 @@ static inline unsigned ivi_fork_generation(void)
 /* To be called once, before the first fork that is to be noticed.  BEFORE is
    called before each fork, AFTER after it in the parent and in the child. */
 int ivi_fork_watch(void (*before)(void), void (*after)(void));
+
+/*
+ * A lock for what takes less time than to sleep and be woken: where the system
+ * has such a thing, who waits for it spins first.  0 or -errno.
+ */
+int ivi_mutex_init(pthread_mutex_t *m);
 
 /* Gives way to other threads while spinning; N is the number of the try. */
 void ivi_relax(unsigned n);

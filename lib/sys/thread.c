@@ -46,6 +46,23 @@ IVI_PUBLIC unsigned long iv_get_thread_id(void)
 #endif
 }
 
+int ivi_mutex_init(pthread_mutex_t *m)
+{
+#ifdef HAVE_ADAPTIVE_MUTEX
+	pthread_mutexattr_t attr;
+	int err = pthread_mutexattr_init(&attr);
+
+	if (err != 0)
+		return -err;
+	pthread_mutexattr_settype(&attr, PTHREAD_MUTEX_ADAPTIVE_NP);
+	err = pthread_mutex_init(m, &attr);
+	pthread_mutexattr_destroy(&attr);
+	return -err;
+#else
+	return -pthread_mutex_init(m, NULL);
+#endif
+}
+
 static void exit_key_make(void)
 {
 	exit_error = -pthread_key_create(&exit_key,
