@@ -309,6 +309,8 @@ IVI_PUBLIC void iv_event_post(struct iv_event *ev)
 	uintptr_t owner;
 
 	ivi_check_object(fn, "iv_event", ev);
+	/* Not only read if it is set: the handler must see what was written
+	   before any post that it answers. */
 	owner = __atomic_fetch_or(&e->owner, IVI_EVENT_PENDING, __ATOMIC_ACQ_REL);
 	if (owner & IVI_EVENT_PENDING)
 		return;
