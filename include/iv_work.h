@@ -50,8 +50,9 @@ static inline void IV_WORK_ITEM_INIT(struct iv_work_item *item)
 
 /*
  * Makes a pool owned by the calling thread, whose loop it keeps running
- * until it has been put and drained.  0, or -1 with errno (ENOMEM, EMFILE,
- * ENFILE, ENOSPC).  Cookie and callbacks are taken over as they are now.
+ * until it has been put and drained.  0, or -1 with errno (EAGAIN, EMFILE,
+ * ENFILE, ENOMEM, ENOSPC).  Cookie and callbacks are taken over as they are
+ * now.
  *
  * Threads are started on demand, up to max_threads, and end when they have
  * been idle for 10 seconds.  Each has a loop of its own, which runs between

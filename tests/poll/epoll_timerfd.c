@@ -145,6 +145,19 @@ TEST_ONCE(stopped_for_an_earlier_limit)
 	clean_up();
 }
 
+/* Whether the kernel has timerfds is found out by the first loop. */
+TEST_ONCE(asked_for_only_once)
+{
+	choose("epoll-timerfd");
+	lab_reset();
+	iv_init();
+	iv_deinit();
+	CHECK_INT(lab_count(LAB_TIMERFD_CREATE), ==, 1);
+	iv_init();
+	iv_deinit();
+	CHECK_INT(lab_count(LAB_TIMERFD_CREATE), ==, 1);
+}
+
 /* As in a daemon that has closed its standard input. */
 TEST_ONCE(it_may_be_descriptor_0)
 {

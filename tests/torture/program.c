@@ -91,6 +91,7 @@ static const int of_signal[] = { EINVAL, RESOURCES, 0 };
 static const int of_spawn[] = { EAGAIN, ENOSYS, RESOURCES, 0 };
 static const int of_popen[] = { ENOENT, EACCES, E2BIG, ELOOP, ENAMETOOLONG,
 	ENOEXEC, ENOTDIR, ETXTBSY, EIO, EPERM, EAGAIN, ENOSYS, RESOURCES, 0 };
+static const int of_pool[] = { EAGAIN, RESOURCES, 0 };
 static const int of_thread[] = { EAGAIN, RESOURCES, 0 };
 static const int of_inotify[] = { RESOURCES, ENOSYS, 0 };
 static const int of_watch[] = { EACCES, ENOMEM, ENOSPC, 0 };
@@ -462,7 +463,7 @@ static void use_work(void)
 
 	IV_WORK_POOL_INIT(&pool);
 	pool.max_threads = 2;
-	if (!ACCEPTED(iv_work_pool_create, (&pool), of_event))
+	if (!ACCEPTED(iv_work_pool_create, (&pool), of_pool))
 		return;
 	for (i = 0; i < ITEMS; i++)
 		iv_work_pool_submit_work(&pool, item_init(&item[i],
