@@ -219,6 +219,27 @@ TEST(a_look_in_vain_is_the_last_for_a_while)
 	iv_deinit();
 }
 
+TEST(what_is_armed_already_needs_no_look)
+{
+	struct source s;
+
+	iv_init();
+	source_open(&s);
+	run_until_habit(&s);
+	drain(s.pipe[0]);
+	resume(&s);
+	run_turns(2);
+	lab_reset();
+	iv_fd_set_handler_in(&s.fd, NULL);
+	resume(&s);
+	run_turns(2);
+	CHECK_INT(lab_ctls(), ==, 0);
+	if (strncmp(test_method(), "epoll", 5) == 0)
+		CHECK_INT(lab_count(LAB_POLL), ==, 0);
+	source_close(&s);
+	iv_deinit();
+}
+
 TEST(one_source_is_not_taken_for_another)
 {
 	struct source ready, other;
