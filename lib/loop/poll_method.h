@@ -59,7 +59,8 @@ IVI_OVERLAY(iv_fd, pad, ivi_fd)
 /* flags */
 #define IVI_FD_EDGE	0x01	/* report transitions only (IVI_CAP_EDGE) */
 #define IVI_FD_PROBE	0x02	/* apply() must ask the kernel even if nothing
-				   is wanted: does it take this descriptor? */
+				   is wanted: does it take this descriptor?
+				   That it is open is found out elsewhere. */
 #define IVI_FD_GONE	0x04	/* being, or having been, unregistered */
 #define IVI_FD_NOTED	0x08	/* debug builds: was found closed */
 #define IVI_FD_REFUSED	0x10	/* apply() has failed for good: its handlers

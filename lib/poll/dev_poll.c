@@ -165,17 +165,14 @@ static void drop(struct dp *dp, struct ivi_fd *f)
 static int dp_apply(struct ivi_poller *p, struct ivi_fd *f)
 {
 	struct dp *dp = (struct dp *)p;
-	int ret = 0;
+	int ret;
 
 	if (f->flags & IVI_FD_GONE) {
 		if (f->armed & PRESENT)
 			drop(dp, f);
 		return 0;
 	}
-	if (f->flags & IVI_FD_PROBE)
-		ret = ivi_fd_check(ivi_fd_pub(f)->fd);
-	if (ret == 0)
-		ret = reserve(dp, 2);
+	ret = reserve(dp, 2);
 	if (ret == 0 && f->wanted != 0)
 		ret = add(dp, f);
 	else if (ret == 0 && (f->armed & PRESENT))

@@ -70,18 +70,13 @@ static int add(struct pollset *ps, struct ivi_fd *f)
 int ps_apply(struct ivi_poller *p, struct ivi_fd *f)
 {
 	struct pollset *ps = (struct pollset *)p;
-	int ret;
 
-	if (f->flags & IVI_FD_PROBE) {
-		ret = ivi_fd_check(ivi_fd_pub(f)->fd);
-		if (ret < 0)
-			return ret;
-	}
 	if (f->wanted == 0) {
 		if (f->index >= 0)
 			drop(ps, f);
 	} else {
-		ret = f->index < 0 ? add(ps, f) : 0;
+		int ret = f->index < 0 ? add(ps, f) : 0;
+
 		if (ret < 0)
 			return ret;
 		ps->pfd[f->index].events = events_of(f);
