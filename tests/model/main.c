@@ -67,6 +67,7 @@ static unsigned base_weight(unsigned op)
 		{ "event_post_elsewhere", 1 }, { "open_registered", 8 },
 		{ "peer_write", 8 }, { "event_post", 8 }, { "raise", 6 },
 		{ "task_register", 8 }, { "timer_soon", 8 },
+		{ "child_spawn", 16 }, { "child_stop", 8 },
 	};
 	const char *name = world_command_name(op);
 
@@ -76,13 +77,26 @@ static unsigned base_weight(unsigned op)
 	return 4;
 }
 
+static bool begins_with(const char *name, const char *prefix)
+{
+	return strncmp(name, prefix, strlen(prefix)) == 0;
+}
+
+/* A process takes as long as a hundred other things. */
+static bool is_worth_it(unsigned op, bool children)
+{
+	return children || !begins_with(world_command_name(op), "child_");
+}
+
 /* Each program has some of the commands only, in proportions of its own. */
 static unsigned make_swarm(unsigned weight[MAX_COMMANDS])
 {
 	unsigned total = 0, rate = 1 + pick(4);
+	bool children = pick(4) == 0 && ground_has_children;
 
 	for (unsigned op = 0; op < world_commands; op++) {
-		weight[op] = op == 0 || pick(4) < rate ?
+		weight[op] = op == 0 ||
+			     (pick(4) < rate && is_worth_it(op, children)) ?
 			     base_weight(op) * (1 + pick(4)) : 0;
 		if (op > 0)
 			total += weight[op];

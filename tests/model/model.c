@@ -8,11 +8,15 @@
  * has been, and goes round at most once.
  */
 #include <string.h>
+#include <sys/wait.h>
 #include "model/model.h"
 
 /* A loop that has nothing to call waits no more often than that, even if each
    of its waits is several system calls. */
 #define IDLE_WAITS	60
+
+/* For so long a look at all children may be put off after another. */
+#define REST	(CHILDREN * INT64_C(10000))
 
 enum phase { PH_TIMERS, PH_TASKS, PH_LEAVE, PH_WAIT, PH_POSTS, PH_FDS };
 
@@ -25,7 +29,6 @@ struct frame {
 	bool	in_posts;	/* the library's task runs posts */
 	bool	took_posts;	/* those of this turn */
 	bool	runs_posts;	/* ... which are run now */
-	bool	woken;		/* signals have been taken */
 	unsigned	outer_round;
 };
 
@@ -89,7 +92,7 @@ int model_holds(void)
 
 	FOR(i, LINES)
 		n += M.line[i].registered;
-	FOR(i, TIMERS)
+	FOR(i, ALL_TIMERS)
 		n += M.timer[i].registered;
 	FOR(i, EVENTS)
 		events += M.event[i];
@@ -97,17 +100,61 @@ int model_holds(void)
 		n += M.raw[i].registered;
 	FOR(i, SIGNALS)
 		n += M.signal[i].registered;
+	FOR(i, CHILDREN)
+		n += M.child[i].registered;
 	return n + events;
+}
+
+/* Of the first N. */
+static int64_t soonest_of(int n)
+{
+	int64_t at = INT64_MAX;
+
+	FOR(i, n)
+		if (M.timer[i].registered && M.timer[i].at < at)
+			at = M.timer[i].at;
+	return at;
 }
 
 int64_t model_soonest(void)
 {
-	int64_t at = INT64_MAX;
+	return soonest_of(ALL_TIMERS);
+}
 
-	FOR(i, TIMERS)
-		if (M.timer[i].registered && M.timer[i].at < at)
-			at = M.timer[i].at;
-	return at;
+bool model_child_ended(int status)
+{
+	return status < 0 || (!WIFSTOPPED(status) && !WIFCONTINUED(status));
+}
+
+/* By a descriptor of its own. */
+static bool child_shows(const struct child *c)
+{
+	return c->registered && c->news && !c->blind &&
+	       model_child_ended(c->status);
+}
+
+static bool child_told_by_sweep(int i)
+{
+	const struct child *c = &M.child[i];
+
+	return c->registered && c->news && c->heard && !child_shows(c);
+}
+
+/* Called by none but the library; it need not call anything. */
+static bool is_silent_task(int i)
+{
+	if (i == TASK_POSTS)
+		return M.pending.n == 0 && M.batch.n == 0;
+	return i >= TASK_LOOK && !M.child[i - TASK_LOOK].news;
+}
+
+static int loud_tasks(const struct list *l)
+{
+	int n = 0;
+
+	FOR(i, l->n)
+		n += !is_silent_task(l->v[i]);
+	return n;
 }
 
 bool model_busy(void)
@@ -119,15 +166,87 @@ bool model_busy(void)
 	FOR(i, RAWS)
 		if (M.raw[i].posted)
 			return true;
-	/* The library's task for posts need not call anything. */
-	return M.queue.n + M.round.n > model_task_registered(TASK_POSTS) ||
-	       M.pending.n > 0 || M.batch.n > 0 || M.signals.n > 0 ||
-	       model_soonest() <= ground_clock();
+	FOR(i, CHILDREN)
+		if (child_shows(&M.child[i]) || child_told_by_sweep(i))
+			return true;
+	return loud_tasks(&M.queue) + loud_tasks(&M.round) > 0 ||
+	       M.pending.n > 0 || M.batch.n > 0 ||
+	       M.signals.n > (find(&M.signals, SIGNAL_CHILD) >= 0) ||
+	       soonest_of(TIMERS) <= ground_clock();
 }
 
 unsigned model_depth(void)
 {
 	return (unsigned)(frame - frames);
+}
+
+/* ---- Children --------------------------------------------------------------------- */
+
+/*
+ * The library is told of the end of most children by a descriptor.  Of all
+ * else it hears by SIGCHLD, upon which it looks at all children (a sweep); it
+ * may put that off for a while after the last one, until a timer is due.
+ */
+
+static bool has_children(void)
+{
+	FOR(i, CHILDREN)
+		if (M.child[i].registered)
+			return true;
+	return false;
+}
+
+static bool may_tell(int i)
+{
+	return M.child[i].registered && M.child[i].news && !M.child[i].over;
+}
+
+static bool child_told(int i)
+{
+	struct child *c = &M.child[i];
+
+	model_child_taken(i);
+	c->over = model_child_ended(c->status);
+	if (c->over)
+		model_task_unregister(TASK_LOOK + i);
+	return true;
+}
+
+void model_sweep_begin(void)
+{
+	M.sweeping = true;
+	FOR(i, CHILDREN)
+		M.child[i].must = child_told_by_sweep(i);
+}
+
+/* If SIGCHLD is what has come next, of the signals being worked off. */
+static void sweep_if_next(void)
+{
+	if (take_head(&M.signal_batch, SIGNAL_CHILD))
+		model_sweep_begin();
+}
+
+void model_sweep_put_off(int64_t until)
+{
+	if (!M.in_signals || !M.sweeping || until > M.rested)
+		world_fail("a look at the children is put off");
+	model_timer_register(TIMER_SWEEP, until);
+}
+
+void model_sweep_end(void)
+{
+	bool was_put_off = M.timer[TIMER_SWEEP].registered;
+
+	if (!M.sweeping)
+		return;
+	M.sweeping = false;
+	if (!was_put_off)
+		M.rested = ground_clock() + REST;
+	FOR(i, CHILDREN) {
+		if (M.child[i].must && !was_put_off)
+			world_fail("child %d was not told of", i);
+		M.child[i].must = false;
+	}
 }
 
 /* ---- Timers ----------------------------------------------------------------------- */
@@ -149,7 +268,7 @@ static int next_due(int64_t now)
 {
 	int best = -1;
 
-	FOR(i, TIMERS)
+	FOR(i, ALL_TIMERS)
 		if (M.timer[i].registered && M.timer[i].at <= now &&
 		    find(&M.due, i) < 0 && (best < 0 || sooner(i, best)))
 			best = i;
@@ -177,7 +296,7 @@ static void leave_timers(void)
 
 	if (M.due.n > 0)
 		world_fail("timer %d must be called now", M.due.v[0]);
-	FOR(i, TIMERS)
+	FOR(i, ALL_TIMERS)
 		if (M.timer[i].registered && !frame->collected &&
 		    (frame->first ? M.timer[i].at <= now : M.timer[i].must))
 			world_fail("timer %d is due and was not called", i);
@@ -185,17 +304,18 @@ static void leave_timers(void)
 
 /* ---- Tasks, posts and work ------------------------------------------------------------ */
 
-/* The library's task for posts has nothing to do: no call is seen. */
-static void skip_idle_posts(void)
+/* A task of the library that has nothing to do: no call is seen. */
+static void skip_silent_tasks(void)
 {
 	if (frame->in_posts && M.batch.n > 0)
 		return;
 	frame->in_posts = false;
-	if (M.working.n > 0 || M.completing >= 0 || M.round.n == 0 ||
-	    M.round.v[0] != TASK_POSTS || M.pending.n > 0 || M.batch.n > 0)
+	if (M.working.n > 0 || M.completing >= 0)
 		return;
-	drop(&M.round, TASK_POSTS);
-	M.ran[TASK_POSTS] = M.current;
+	while (M.round.n > 0 && is_silent_task(M.round.v[0])) {
+		M.ran[M.round.v[0]] = M.current;
+		drop(&M.round, M.round.v[0]);
+	}
 }
 
 static void enter_tasks(void)
@@ -208,7 +328,7 @@ static void enter_tasks(void)
 	move(&M.queue, &M.round);
 	frame->outer_round = M.current;
 	M.current = ++M.rounds;
-	skip_idle_posts();
+	skip_silent_tasks();
 }
 
 static void leave_tasks(void)
@@ -274,6 +394,8 @@ static bool fits_tasks(enum call call, int i)
 		return false;
 	if (call == CALL_EVENT)
 		return event_called_by_task(i);
+	if (call == CALL_CHILD)
+		return task_called(TASK_LOOK + i) && child_told(i);
 	return call == CALL_TASK && task_called(i);
 }
 
@@ -308,7 +430,7 @@ static void check_sleep(void)
 	if (soonest < clock_seen)
 		soonest = clock_seen;
 	/* busy() as of before the wait: time has not to do with it. */
-	FOR(i, TIMERS)
+	FOR(i, ALL_TIMERS)
 		if (M.timer[i].registered && M.timer[i].at <= clock_seen &&
 		    now > clock_seen + ground_late())
 			world_fail("the loop slept though timer %d was due", i);
@@ -347,18 +469,15 @@ static void wait_found(bool anything)
 {
 	bool inner = model_depth() > 1;
 
-	FOR(i, RAWS)
+	FOR(i, ALL_RAWS)
 		M.raw[i].ready = M.raw[i].posted &&
 				 (anything || (inner && M.raw[i].ready));
-	FOR(i, TIMERS)
+	FOR(i, CHILDREN)
+		M.child[i].ready = child_shows(&M.child[i]) &&
+				   (anything || (inner && M.child[i].ready));
+	FOR(i, ALL_TIMERS)
 		M.timer[i].must = M.timer[i].registered &&
 			M.timer[i].due <= ground_clock() - ground_late();
-	M.signal_ready = M.signal_posted &&
-			 (anything || (inner && M.signal_ready));
-	M.signal_must.n = 0;
-	if (M.signal_ready && anything)
-		M.signal_must = M.signals;
-	frame->woken = false;
 	M.serving = -1;
 	M.now_valid = false;
 	clock_seen = ground_clock();
@@ -371,15 +490,19 @@ static void wait_over(void)
 
 	check_sleep();
 	if (asleep && (M.queue.n > 0 || M.round.n > 0 || M.pending.n > 0 ||
-		       M.batch.n > 0 || M.signals.n > 0))
+		       M.batch.n > 0))
 		world_fail("the loop slept though there was something to do");
 	if (waits-- == 0)
 		world_fail("two turns without a wait");
 	look_at_lines(asleep);
-	FOR(i, RAWS)
+	FOR(i, ALL_RAWS)
 		if (asleep && M.raw[i].posted)
 			world_fail("the loop slept though raw event %d was "
 				   "posted", i);
+	FOR(i, CHILDREN)
+		if (asleep && child_shows(&M.child[i]))
+			world_fail("the loop slept though child %d has ended",
+				   i);
 	wait_found(true);
 	ground_check_interest();
 }
@@ -453,18 +576,41 @@ static bool raw_called(int i)
 	return true;
 }
 
+/* The library has drained its raw event and taken all signals there are. */
+static bool signals_called(void)
+{
+	if (!raw_called(RAW_SIGNALS))
+		return false;
+	M.in_signals = true;
+	move(&M.signals, &M.signal_batch);
+	sweep_if_next();
+	return true;
+}
+
 static bool signal_called(int i)
 {
-	if (M.signal_batch.n == 0 && !frame->woken && M.signal_ready) {
-		stop_serving();
-		move(&M.signals, &M.signal_batch);
-		frame->woken = true;
-		M.signal_posted = M.signal_ready = false;
-	}
-	if (!take_head(&M.signal_batch, i))
+	model_sweep_end();
+	return take_head(&M.signal_batch, i);
+}
+
+static bool child_called(int i)
+{
+	if (M.in_signals ? !M.sweeping : !M.child[i].ready)
 		return false;
-	drop(&M.signal_must, i);
-	return true;
+	stop_serving();
+	return child_told(i);
+}
+
+/* While signals are worked off nothing else is called. */
+static bool fits_fds(enum call call, int i, unsigned band)
+{
+	if (call == CALL_CHILD)
+		return child_called(i);
+	if (M.in_signals)
+		return call == CALL_SIGNAL && signal_called(i);
+	return (call == CALL_FD && line_called(i, band)) ||
+	       (call == CALL_RAW && raw_called(i)) ||
+	       (call == CALL_SIGNALS && signals_called());
 }
 
 static void leave_fds(void)
@@ -475,14 +621,13 @@ static void leave_fds(void)
 		    (M.line[i].must & M.line[i].set))
 			world_fail("line %d: band %u was ready and not called",
 				   i, M.line[i].must & M.line[i].set);
-	FOR(i, RAWS)
+	FOR(i, ALL_RAWS)
 		if (M.raw[i].ready)
 			world_fail("raw event %d was not called", i);
-	if (M.signal_must.n > 0 || M.signal_batch.n > 0)
-		world_fail("signal %d was not called", M.signal_must.n > 0 ?
-			   M.signal_must.v[0] : M.signal_batch.v[0]);
-	if (M.signal_ready)
-		M.signal_posted = M.signals.n > 0;
+	FOR(i, CHILDREN)
+		if (M.child[i].ready)
+			world_fail("child %d has ended and was not told of",
+				   i);
 }
 
 /* ---- Phases --------------------------------------------------------------------------------- */
@@ -491,6 +636,8 @@ static bool fits(enum call call, int i, unsigned band)
 {
 	switch (frame->phase) {
 	case PH_TIMERS:
+		if (call == CALL_CHILD)
+			return M.sweeping && child_told(i);
 		if (call != CALL_TIMER)
 			return false;
 		if (!frame->collected)
@@ -508,11 +655,7 @@ static bool fits(enum call call, int i, unsigned band)
 		take_posts();
 		return frame->runs_posts && take_head(&M.batch, i);
 	case PH_FDS:
-		if (M.signal_batch.n > 0 && call != CALL_SIGNAL)
-			return false;
-		return (call == CALL_FD && line_called(i, band)) ||
-		       (call == CALL_RAW && raw_called(i)) ||
-		       (call == CALL_SIGNAL && signal_called(i));
+		return fits_fds(call, i, band);
 	}
 	return false;
 }
@@ -551,7 +694,7 @@ static void next_phase(void)
 
 static const char *const call_names[] = {
 	"timer", "task", "work", "completion", "event", "line", "raw event",
-	"signal", "wait", "return"
+	"signals", "signal", "child", "wait", "return"
 };
 
 /* True while the model lags behind: the loop has waited since the last call. */
@@ -564,6 +707,8 @@ void model_called(enum call call, int i, unsigned band)
 {
 	unsigned n = 0, passed = 0;
 
+	if (call == CALL_CHILD && !may_tell(i))
+		world_fail("child %d has nothing to be told", i);
 	if (frame == frames)
 		world_fail("%s %d: called outside iv_main()", call_names[call],
 			   i);
@@ -582,7 +727,9 @@ void model_called(enum call call, int i, unsigned band)
 void model_done(void)
 {
 	if (frame->phase == PH_TASKS)
-		skip_idle_posts();
+		skip_silent_tasks();
+	if (M.in_signals && !M.sweeping)
+		sweep_if_next();
 }
 
 void model_begin(void)
@@ -613,7 +760,6 @@ void model_leave(void)
 	/* What an inner loop has served the outer one does not serve. */
 	FOR(i, LINES)
 		M.line[i].must = 0;
-	M.signal_ready = M.signal_ready && M.signal_posted;
 }
 
 void model_advanced(void)
@@ -715,7 +861,7 @@ static void signal_wake(int i)
 	if (find(&M.signals, i) >= 0 || find(&M.signal_batch, i) >= 0)
 		return;
 	if (M.signals.n == 0)
-		M.signal_posted = true;
+		M.raw[RAW_SIGNALS].posted = true;
 	push(&M.signals, i);
 }
 
@@ -765,19 +911,91 @@ void model_signal_raise(int signum)
 		signal_wake_all(signum, false);
 }
 
+/* The library's raw event goes with the last that needs it. */
+static void signals_detach(void)
+{
+	bool others = false;
+
+	FOR(i, SIGNALS)
+		others |= M.signal[i].registered;
+	FOR(i, CHILDREN)
+		others |= M.child[i].registered;
+	if (!others)
+		M.raw[RAW_SIGNALS].posted = M.raw[RAW_SIGNALS].ready = false;
+}
+
 void model_signal_unregister(int i)
 {
 	struct signal *s = &M.signal[i];
 	bool was_pending = drop(&M.signals, i) || drop(&M.signal_batch, i);
-	bool others = false;
 
 	s->registered = false;
-	drop(&M.signal_must, i);
 	if (was_pending && s->exclusive &&
 	    !signal_wake_all(s->signum, s->own_thread) && s->own_thread)
 		signal_wake_all(s->signum, false);
-	FOR(j, SIGNALS)
-		others |= M.signal[j].registered;
-	if (!others)
-		M.signal_posted = M.signal_ready = false;
+	signals_detach();
+}
+
+void model_signals_done(void)
+{
+	model_sweep_end();
+	if (M.signal_batch.n > 0)
+		world_fail("signal %d was not called", M.signal_batch.v[0]);
+	M.in_signals = false;
+}
+
+/* ---- Changes of children --------------------------------------------------------------------------- */
+
+void model_sigchld(void)
+{
+	FOR(i, CHILDREN)
+		M.child[i].heard |= M.child[i].registered && M.child[i].news;
+	if (has_children())
+		signal_wake(SIGNAL_CHILD);
+}
+
+/* One status replaces another.  What shows is not for a sweep to tell. */
+void model_child_news(int i, int status)
+{
+	struct child *c = &M.child[i];
+
+	c->news = true;
+	c->heard = false;
+	c->status = status;
+	if (child_shows(c))
+		c->must = false;
+}
+
+void model_child_taken(int i)
+{
+	struct child *c = &M.child[i];
+
+	c->news = c->heard = c->ready = c->must = false;
+}
+
+void model_child_register(int i, bool blind, bool look)
+{
+	struct child *c = &M.child[i];
+
+	c->registered = true;
+	c->blind = blind;
+	c->heard = c->ready = c->must = c->over = false;
+	if (look) {
+		model_task_init(TASK_LOOK + i);
+		model_task_register(TASK_LOOK + i);
+	}
+}
+
+void model_child_unregister(int i)
+{
+	struct child *c = &M.child[i];
+
+	c->registered = c->heard = c->ready = c->must = false;
+	model_task_unregister(TASK_LOOK + i);
+	if (!has_children()) {
+		if (!drop(&M.signals, SIGNAL_CHILD))
+			drop(&M.signal_batch, SIGNAL_CHILD);
+		model_timer_unregister(TIMER_SWEEP);
+	}
+	signals_detach();
 }

@@ -7,8 +7,10 @@
  * replayed, shrunk, enumerated (small.c) and fuzzed.
  *
  *	world.c		the commands, on the library and on the model
+ *	children.c	those that have to do with child processes
  *	model.c		the model: what may be called now, and what must be
  *	real.c		descriptors of the kernel, time kept by the spy
+ *	real_child.c	... and its processes
  *	sim.c		descriptors, a poll method and time of its own
  */
 #ifndef IV_MODEL_H
@@ -18,6 +20,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <sys/types.h>
 
 #define RECORD		4
 #define PROGRAM_MAX	2048
@@ -95,16 +98,30 @@ static inline unsigned line_level(const struct line *l)
 #define RAWS	3
 #define SIGNALS	5
 #define ITEMS	3
+#define CHILDREN	4
 #define DEPTH	4	/* iv_main() in iv_main() ... */
 
-/* Tasks of the library: for posts of its own thread, for work. */
+/* Tasks of the library: for posts of its own thread, for work, for what has
+   happened to a child before it was registered. */
 #define TASK_POSTS	TASKS
 #define TASK_WORK	(TASKS + 1)
-#define ALL_TASKS	(TASKS + 2)
+#define TASK_LOOK	(TASKS + 2)
+#define ALL_TASKS	(TASK_LOOK + CHILDREN)
+
+/* The raw event by which the library hears of signals; its interest in
+   SIGCHLD. */
+#define RAW_SIGNALS	RAWS
+#define ALL_RAWS	(RAWS + 1)
+#define SIGNAL_CHILD	SIGNALS
+/* Its timer, for a look at all children that it has put off. */
+#define TIMER_SWEEP	TIMERS
+#define ALL_TIMERS	(TIMERS + 1)
 
 enum call {
 	CALL_TIMER, CALL_TASK, CALL_WORK, CALL_COMPLETION, CALL_EVENT,
-	CALL_FD, CALL_RAW, CALL_SIGNAL,
+	CALL_FD, CALL_RAW,
+	CALL_SIGNALS,		/* the library works off what has come */
+	CALL_SIGNAL, CALL_CHILD,
 	CALL_WAIT,		/* the poll method was told to wait */
 	CALL_RETURN		/* of iv_main() */
 };
@@ -121,6 +138,18 @@ struct signal {
 	const void	*address;
 };
 
+/* An interest, and what the kernel has to say of its process. */
+struct child {
+	bool	registered;
+	bool	blind;		/* even its end is known by SIGCHLD only */
+	bool	news;		/* a status has not been told: this */
+	int	status;
+	bool	heard;		/* SIGCHLD has come since, while registered */
+	bool	ready;		/* as of the last wait, its end shows */
+	bool	must;		/* the sweep in progress has to tell */
+	bool	over;		/* the last status has been told */
+};
+
 struct model {
 	struct line	line[LINES];
 	struct {
@@ -129,12 +158,12 @@ struct model {
 		int64_t	due;		/* not before it was registered */
 		uint64_t	order;
 		bool	must;		/* the last wait ended after that */
-	} timer[TIMERS];
+	} timer[ALL_TIMERS];
 	unsigned	ran[ALL_TASKS];	/* round in which it was called or INITed */
 	bool	event[EVENTS];
 	struct {
 		bool	registered, posted, ready;
-	} raw[RAWS];
+	} raw[ALL_RAWS];
 	struct signal	signal[SIGNALS];
 	bool	worked;			/* work has been submitted */
 	bool	item[ITEMS];
@@ -146,8 +175,11 @@ struct model {
 	struct list	due, queue, round, pending, batch;
 	struct list	work, working;
 	int	completing;		/* -1, or the item to complete next */
-	struct list	signals, signal_batch, signal_must;
-	bool	signal_posted, signal_ready;
+	struct list	signals, signal_batch;
+	bool	in_signals;		/* they are being worked off */
+	struct child	child[CHILDREN];
+	bool	sweeping;		/* all children are being looked at */
+	int64_t	rested;			/* no sweep is put off longer */
 	int	serving;		/* line, or -1 */
 	unsigned	rounds, current;	/* rounds begun; in progress or 0 */
 };
@@ -193,6 +225,16 @@ void model_event_unregister(int i);
 void model_event_post(int i, bool from_owner);
 void model_signal_raise(int signum);
 void model_signal_unregister(int i);
+void model_signals_done(void);
+void model_child_register(int i, bool blind, bool look);
+void model_child_unregister(int i);
+void model_child_news(int i, int status);
+void model_child_taken(int i);		/* by another than the library */
+void model_sigchld(void);
+void model_sweep_put_off(int64_t until);
+void model_sweep_begin(void);		/* by the timer */
+void model_sweep_end(void);
+bool model_child_ended(int status);
 void model_work_submit(int i);
 
 /* ---- The ground: real.c or sim.c ------------------------------------------------ */
@@ -206,6 +248,20 @@ void ground_fill(int fd);
 void ground_read(int fd, unsigned n);		/* n: what there is */
 void ground_shutdown(int fd);
 void ground_close(int fd);
+
+/* Processes; where there are none, nothing of this is called.  prepare(), then
+   a fork whose child calls main(), then begun(): it waits at the other end of
+   the descriptor for a byte, its exit status, and has no other one of ours. */
+extern const bool ground_has_children;
+void ground_child_prepare(void);
+void ground_child_main(void *unused);
+int ground_child_begun(void);
+/* Around what causes a SIGCHLD, which then has come. */
+void ground_sigchld_hold(void);
+void ground_sigchld_release(void);
+/* Whether the next to be registered has no pidfd: if BLIND is true or there
+   are none. */
+bool ground_child_blind(bool blind);
 
 int64_t ground_clock(void);
 void ground_advance(int64_t ns);

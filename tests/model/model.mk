@@ -3,15 +3,19 @@
 # Random programs against a model: the real poll methods, the emulated ones.
 
 MODEL = \
+	tests/model/children.c \
 	tests/model/main.c \
 	tests/model/main.h \
 	tests/model/model.c \
 	tests/model/model.h \
 	tests/model/small.c \
 	tests/model/stubs.c \
-	tests/model/world.c
-MODEL_REAL = $(MODEL) tests/model/real.c $(SPY)
-MODEL_WRAPS = $(SPY_WRAPS) -Wl,--wrap=ivi_note
+	tests/model/world.c \
+	tests/model/world.h
+MODEL_REAL = $(MODEL) tests/model/real.c tests/model/real_child.c $(SPY)
+MODEL_WRAPS = -Wl,--wrap=ivi_note -Wl,--wrap=iv_event_raw_register \
+	-Wl,--wrap=iv_timer_register
+MODEL_REAL_WRAPS = $(SPY_WRAPS) $(MODEL_WRAPS) -Wl,--wrap=ivi_pidfd_open
 
 MODELS = tests/model/model tests/model/simulated
 if EMULATED_KERNELS
@@ -21,14 +25,14 @@ check_PROGRAMS += $(MODELS)
 
 tests_model_model_SOURCES = $(MODEL_REAL)
 tests_model_model_LDADD = lib/libivykis-inside.la
-tests_model_model_LDFLAGS = $(MODEL_WRAPS)
+tests_model_model_LDFLAGS = $(MODEL_REAL_WRAPS)
 tests_model_simulated_SOURCES = $(MODEL) tests/model/sim.c
 tests_model_simulated_LDADD = lib/libivykis-inside.la
-tests_model_simulated_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=ivi_note
+tests_model_simulated_LDFLAGS = $(AM_LDFLAGS) $(MODEL_WRAPS)
 tests_model_model_emulated_SOURCES = $(MODEL_REAL)
 tests_model_model_emulated_CPPFLAGS = -DMODEL_EMULATED $(AM_CPPFLAGS)
 tests_model_model_emulated_LDADD = tests/emu/libemulated.la
-tests_model_model_emulated_LDFLAGS = $(MODEL_WRAPS)
+tests_model_model_emulated_LDFLAGS = $(MODEL_REAL_WRAPS)
 
 dist_check_SCRIPTS += tests/model/model.sh
 TESTS += tests/model/model.sh
@@ -36,12 +40,14 @@ TESTS += tests/model/model.sh
 # By ./dev fuzz, with clang.
 EXTRA_PROGRAMS += tests/model/fuzz
 tests_model_fuzz_SOURCES = \
+	tests/model/children.c \
 	tests/model/fuzz.c \
 	tests/model/main.h \
 	tests/model/model.c \
 	tests/model/model.h \
 	tests/model/sim.c \
 	tests/model/stubs.c \
-	tests/model/world.c
+	tests/model/world.c \
+	tests/model/world.h
 tests_model_fuzz_LDADD = lib/libivykis-inside.la
-tests_model_fuzz_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=ivi_note -fsanitize=fuzzer
+tests_model_fuzz_LDFLAGS = $(AM_LDFLAGS) $(MODEL_WRAPS) -fsanitize=fuzzer

@@ -225,6 +225,13 @@ void ivi_fd_limit_raise(void)
 {
 }
 
+int ivi_pipe(int fds[2], bool nonblock)
+{
+	(void)nonblock;
+	fds[0] = fds[1] = -1;
+	return -EMFILE;
+}
+
 int ivi_wake_open(struct ivi_wake *w)
 {
 	w->rfd = w->wfd = BASE + file_open(COUNTER);
@@ -458,6 +465,37 @@ static const struct ivi_poll_method sim = {
 };
 
 const struct ivi_poll_method *const ivi_poll_methods[] = { &sim, NULL };
+
+/* ---- No processes ----------------------------------------------------------------------- */
+
+const bool ground_has_children;
+
+void ground_child_prepare(void)
+{
+}
+
+void ground_child_main(void *unused)
+{
+	(void)unused;
+}
+
+int ground_child_begun(void)
+{
+	return -1;
+}
+
+void ground_sigchld_hold(void)
+{
+}
+
+void ground_sigchld_release(void)
+{
+}
+
+bool ground_child_blind(bool blind)
+{
+	return blind;
+}
 
 /* ---- For the model ---------------------------------------------------------------------- */
 

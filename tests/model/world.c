@@ -17,10 +17,7 @@
 #include <iv_event_raw.h>
 #include <iv_signal.h>
 #include <iv_work.h>
-#include "model/model.h"
-
-#define M	model
-#define FOR(i, n)	for (int i = 0; i < (n); i++)
+#include "model/world.h"
 
 /* So many calls in an iv_main() make it quit. */
 #define CALLS	40
@@ -81,7 +78,7 @@ void world_fail(const char *fmt, ...)
 	abort();
 }
 
-static void expect(bool ok, const char *what, int i)
+void expect(bool ok, const char *what, int i)
 {
 	if (!ok)
 		world_fail("%s (object %d)", what, i);
@@ -91,7 +88,7 @@ static void expect(bool ok, const char *what, int i)
 
 static void execute(bool in_handler);
 
-static void *cookie(int i, unsigned lives)
+void *cookie(int i, unsigned lives)
 {
 	return (void *)(uintptr_t)((lives & 0xffffff) << 8 | (unsigned)i);
 }
@@ -102,9 +99,7 @@ static void do_quit(void)
 	M.quit = true;
 }
 
-/* The object that COOKIE names; it must not be one of an earlier life. */
-static int called(enum call call, void *c, const unsigned *lives,
-		  unsigned band)
+int called(enum call call, void *c, const unsigned *lives, unsigned band)
 {
 	unsigned v = (unsigned)(uintptr_t)c;
 	int i = (int)(v & 0xff);
@@ -118,7 +113,7 @@ static int called(enum call call, void *c, const unsigned *lives,
 	return i;
 }
 
-static void finish(void)
+void finish(void)
 {
 	FOR(n, IN_HANDLER) {
 		if (at + RECORD > size || !(program[at + 3] & 1))
@@ -130,6 +125,13 @@ static void finish(void)
 	if (--budget <= 0)
 		do_quit();
 	model_done();
+}
+
+void finish_here(void)
+{
+	in_work = true;
+	finish();
+	in_work = false;
 }
 
 static void fd_err(void *c)
@@ -192,17 +194,13 @@ static void raw_run(void *c)
 static void signal_run(void *c)
 {
 	called(CALL_SIGNAL, c, signal_lives, 0);
-	in_work = true;
-	finish();
-	in_work = false;
+	finish_here();
 }
 
 static void item_work(void *c)
 {
 	called(CALL_WORK, c, item_lives, 0);
-	in_work = true;
-	finish();
-	in_work = false;
+	finish_here();
 }
 
 static void item_complete(void *c)
@@ -212,14 +210,68 @@ static void item_complete(void *c)
 	M.item[i] = false;
 	/* Work takes its time. */
 	M.now_valid = false;
-	in_work = true;
-	finish();
-	in_work = false;
+	finish_here();
+}
+
+/* ---- What the library's modules register for themselves --------------------------------- */
+
+static void (*work_off_signals)(void *), (*sweep_children)(void *);
+
+static void signals_come(void *c)
+{
+	world_say("-> signals");
+	model_called(CALL_SIGNALS, 0, 0);
+	work_off_signals(c);
+	model_signals_done();
+}
+
+static void sweep_due(void *c)
+{
+	world_say("-> timer to look at all children");
+	model_called(CALL_TIMER, TIMER_SWEEP, 0);
+	model_timer_unregister(TIMER_SWEEP);
+	model_sweep_begin();
+	sweep_children(c);
+	model_sweep_end();
+}
+
+/* Puts OURS in the place of THEIRS, and keeps that. */
+static void divert(void (**theirs)(void *), void (*ours)(void *),
+		   void (**kept)(void *))
+{
+	if (*theirs == ours)
+		return;
+	*kept = *theirs;
+	*theirs = ours;
+}
+
+int __real_iv_event_raw_register(struct iv_event_raw *ev);
+int __wrap_iv_event_raw_register(struct iv_event_raw *ev);
+
+int __wrap_iv_event_raw_register(struct iv_event_raw *ev)
+{
+	if (ev->handler != raw_run)
+		divert(&ev->handler, signals_come, &work_off_signals);
+	return __real_iv_event_raw_register(ev);
+}
+
+void __real_iv_timer_register(struct iv_timer *timer);
+void __wrap_iv_timer_register(struct iv_timer *timer);
+
+void __wrap_iv_timer_register(struct iv_timer *timer)
+{
+	if (timer->handler != timer_due) {
+		divert(&timer->handler, sweep_due, &sweep_children);
+		model_sweep_put_off(timer->expires.tv_sec *
+				    INT64_C(1000000000) +
+				    timer->expires.tv_nsec);
+	}
+	__real_iv_timer_register(timer);
 }
 
 /* ---- Memory ----------------------------------------------------------------------------- */
 
-static void *garbage(size_t n)
+void *garbage(size_t n)
 {
 	void *p = malloc(n);
 
@@ -334,8 +386,7 @@ static void start_other_thread(void)
 	pthread_sigmask(SIG_SETMASK, &saved, NULL);
 }
 
-/* Done when this returns. */
-static void elsewhere(void (*fn)(int), int object)
+void elsewhere(void (*fn)(int), int object)
 {
 	start_other_thread();
 	errand = fn;
@@ -1022,6 +1073,7 @@ static void c_check(unsigned a, unsigned b)
 	(void)b;
 	check_registered();
 	ground_check_levels();
+	children_check();
 	expect(iv_inited(), "iv_inited()", 0);
 }
 
@@ -1083,6 +1135,7 @@ static void unregister_all(void)
 		raw_unregister(i);
 	FOR(i, SIGNALS)
 		signal_unregister(i);
+	children_unregister();
 }
 
 static void begin(void)
@@ -1102,6 +1155,7 @@ static void begin(void)
 	FOR(i, ITEMS)
 		if (!M.item[i])
 			new_item(i);
+	children_begin();
 }
 
 /* Nothing is registered but what the library has for itself: it returns. */
@@ -1154,7 +1208,11 @@ static const struct {
 	C(event_register), C(event_unregister), C(event_free), C(event_post),
 	C(event_post_elsewhere), C(raw_register), C(raw_unregister),
 	C(raw_free), C(raw_post), C(signal_register), C(signal_unregister),
-	C(signal_free), C(raise), C(work), C(work_free), C(now), C(invalidate),
+	C(signal_free), C(raise), C(child_spawn), C(child_fork),
+	C(child_register), C(child_unregister), C(child_free), C(child_stop),
+	C(child_continue), C(child_exit), C(child_kill), C(child_probe),
+	C(child_steal), C(child_rumour), C(work), C(work_free), C(now),
+	C(invalidate),
 	C(advance), C(advance_invalidate), C(quit), C(check), C(init_again),
 	C(restart),
 #undef C
@@ -1210,5 +1268,6 @@ void world_run(const uint8_t *bytes, size_t n)
 	end_loop();
 	FOR(i, LINES)
 		line_close(i);
+	children_end();
 	ground_end();
 }
