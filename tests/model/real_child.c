@@ -26,7 +26,7 @@ void ground_child_prepare(void)
 	CHECK_SYS(pipe2(ready, O_CLOEXEC));
 }
 
-/* `ready' ends when this has no descriptors but the standard ones. */
+/* `ready' ends when this has no other descriptors but the standard ones. */
 void ground_child_main(void *unused)
 {
 	uint8_t status = 0;
@@ -38,7 +38,9 @@ void ground_child_main(void *unused)
 #endif
 	dup2(orders[0], 0);
 	for (fd = 3; fd < MANY_FDS; fd++)
-		close(fd);
+		if (fd != ready[1])
+			close(fd);
+	close(ready[1]);
 	_exit(read(0, &status, 1) == 1 ? status : 0);
 }
 
