@@ -318,6 +318,20 @@ static void skip_silent_tasks(void)
 	}
 }
 
+/* The loop has slept, so that it has been through a turn before. */
+static void run_silent_tasks(void)
+{
+	M.rounds++;
+	for (int i = M.queue.n; i-- > 0; ) {
+		int task = M.queue.v[i];
+
+		if (!is_silent_task(task))
+			continue;
+		M.ran[task] = M.rounds;
+		drop(&M.queue, task);
+	}
+}
+
 static void enter_tasks(void)
 {
 	frame->phase = PH_TASKS;
@@ -489,6 +503,8 @@ static void wait_over(void)
 	bool asleep = ground_clock() > clock_seen;
 
 	check_sleep();
+	if (asleep)
+		run_silent_tasks();
 	if (asleep && (M.queue.n > 0 || M.round.n > 0 || M.pending.n > 0 ||
 		       M.batch.n > 0))
 		world_fail("the loop slept though there was something to do");
