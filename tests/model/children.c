@@ -86,7 +86,7 @@ void c_child_spawn(unsigned a, unsigned b)
 {
 	int i = CHILD(a);
 
-	if (!ground_has_children || processes[i].there ||
+	if (!ground_is_real || processes[i].there ||
 	    M.child[i].registered)
 		return;
 	ground_child_prepare();
@@ -105,7 +105,7 @@ void c_child_fork(unsigned a, unsigned b)
 	pid_t pid;
 
 	(void)b;
-	if (!ground_has_children || processes[i].there ||
+	if (!ground_is_real || processes[i].there ||
 	    M.child[i].registered)
 		return;
 	ground_child_prepare();
@@ -124,7 +124,7 @@ void c_child_register(unsigned a, unsigned b)
 	int i = CHILD(a);
 	bool blind;
 
-	if (!ground_has_children || M.child[i].registered)
+	if (!ground_is_real || M.child[i].registered)
 		return;
 	if (!processes[i].there)
 		model_child_news(i, -1);
@@ -268,7 +268,7 @@ void c_child_rumour(unsigned a, unsigned b)
 {
 	(void)a;
 	(void)b;
-	if (!ground_has_children)
+	if (!ground_is_real)
 		return;
 	model_sigchld();
 	raise(SIGCHLD);

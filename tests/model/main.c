@@ -68,6 +68,9 @@ static unsigned base_weight(unsigned op)
 		{ "peer_write", 8 }, { "event_post", 8 }, { "raise", 6 },
 		{ "task_register", 8 }, { "timer_soon", 8 },
 		{ "child_spawn", 16 }, { "child_stop", 8 },
+		{ "watch_begin", 40 }, { "watch_register", 16 },
+		{ "watch_free", 8 }, { "file_create", 12 },
+		{ "file_write", 12 }, { "file_unlink", 12 },
 	};
 	const char *name = world_command_name(op);
 
@@ -82,21 +85,32 @@ static bool begins_with(const char *name, const char *prefix)
 	return strncmp(name, prefix, strlen(prefix)) == 0;
 }
 
-/* A process takes as long as a hundred other things. */
-static bool is_worth_it(unsigned op, bool children)
+/* Which take as long as many other things do, and nothing in a simulation. */
+static bool is_of_children(const char *name)
 {
-	return children || !begins_with(world_command_name(op), "child_");
+	return begins_with(name, "child_");
+}
+
+static bool is_of_files(const char *name)
+{
+	return begins_with(name, "inotify_") || begins_with(name, "watch_") ||
+	       begins_with(name, "file_");
 }
 
 /* Each program has some of the commands only, in proportions of its own. */
 static unsigned make_swarm(unsigned weight[MAX_COMMANDS])
 {
 	unsigned total = 0, rate = 1 + pick(4);
-	bool children = pick(4) == 0 && ground_has_children;
+	bool children = pick(4) == 0 && ground_is_real;
+	bool files = pick(3) == 0 && ground_is_real;
 
 	for (unsigned op = 0; op < world_commands; op++) {
-		weight[op] = op == 0 ||
-			     (pick(4) < rate && is_worth_it(op, children)) ?
+		const char *name = world_command_name(op);
+		bool has = pick(4) < rate &&
+			   (children || !is_of_children(name)) &&
+			   (files || !is_of_files(name));
+
+		weight[op] = op == 0 || has ?
 			     base_weight(op) * (1 + pick(4)) : 0;
 		if (op > 0)
 			total += weight[op];
@@ -456,6 +470,8 @@ int main(int argc, char **argv)
 	if (replay != NULL && !read_file(replay))
 		return usage();
 	unsetenv("IV_EXCLUDE_POLL_METHOD");
+	if (ground_is_real)
+		inotify_make_directory();
 	for (m = model_methods; *m != NULL; m++) {
 		if (!selected(*m, argv + optind))
 			continue;
@@ -466,6 +482,8 @@ int main(int argc, char **argv)
 		else
 			failed++;
 	}
+	if (ground_is_real)
+		inotify_remove_directory();
 	if (!list)
 		printf("%u passed, %u failed, %u skipped\n", passed, failed,
 		       skipped);

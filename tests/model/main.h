@@ -20,6 +20,10 @@ void small_fault(uint8_t *program, unsigned fault);
 /* What the ground has; those that do not work here are skipped. */
 extern const char *const model_methods[];
 
+/* Where programs make files. */
+void inotify_make_directory(void);
+void inotify_remove_directory(void);
+
 /* At the end of a process that has run programs. */
 void check_leaks(void);
 

@@ -102,6 +102,8 @@ int model_holds(void)
 		n += M.signal[i].registered;
 	FOR(i, CHILDREN)
 		n += M.child[i].registered;
+	FOR(i, INSTANCES)
+		n += M.instance[i].registered;
 	return n + events;
 }
 
@@ -168,6 +170,9 @@ bool model_busy(void)
 			return true;
 	FOR(i, CHILDREN)
 		if (child_shows(&M.child[i]) || child_told_by_sweep(i))
+			return true;
+	FOR(i, INSTANCES)
+		if (model_inotify_busy(i))
 			return true;
 	return loud_tasks(&M.queue) + loud_tasks(&M.round) > 0 ||
 	       M.pending.n > 0 || M.batch.n > 0 ||
@@ -489,6 +494,9 @@ static void wait_found(bool anything)
 	FOR(i, CHILDREN)
 		M.child[i].ready = child_shows(&M.child[i]) &&
 				   (anything || (inner && M.child[i].ready));
+	FOR(i, INSTANCES)
+		M.instance[i].ready = M.instance[i].queued > 0 &&
+			(anything || (inner && M.instance[i].ready));
 	FOR(i, ALL_TIMERS)
 		M.timer[i].must = M.timer[i].registered &&
 			M.timer[i].due <= ground_clock() - ground_late();
@@ -519,6 +527,10 @@ static void wait_over(void)
 		if (asleep && child_shows(&M.child[i]))
 			world_fail("the loop slept though child %d has ended",
 				   i);
+	FOR(i, INSTANCES)
+		if (asleep && M.instance[i].queued > 0)
+			world_fail("the loop slept though inotify %d is "
+				   "readable", i);
 	wait_found(true);
 	ground_check_interest();
 }
@@ -617,16 +629,28 @@ static bool child_called(int i)
 	return child_told(i);
 }
 
-/* While signals are worked off nothing else is called. */
+static bool inotify_called(int k)
+{
+	if (!M.instance[k].ready)
+		return false;
+	stop_serving();
+	model_inotify_read(k);
+	return true;
+}
+
+/* While signals or events are worked off nothing else is called. */
 static bool fits_fds(enum call call, int i, unsigned band)
 {
+	if (M.reading >= 0)
+		return call == CALL_WATCH && model_watch_called(i);
 	if (call == CALL_CHILD)
 		return child_called(i);
 	if (M.in_signals)
 		return call == CALL_SIGNAL && signal_called(i);
 	return (call == CALL_FD && line_called(i, band)) ||
 	       (call == CALL_RAW && raw_called(i)) ||
-	       (call == CALL_SIGNALS && signals_called());
+	       (call == CALL_SIGNALS && signals_called()) ||
+	       (call == CALL_INOTIFY && inotify_called(i));
 }
 
 static void leave_fds(void)
@@ -644,6 +668,9 @@ static void leave_fds(void)
 		if (M.child[i].ready)
 			world_fail("child %d has ended and was not told of",
 				   i);
+	FOR(i, INSTANCES)
+		if (M.instance[i].ready)
+			world_fail("inotify %d was not read", i);
 }
 
 /* ---- Phases --------------------------------------------------------------------------------- */
@@ -710,7 +737,7 @@ static void next_phase(void)
 
 static const char *const call_names[] = {
 	"timer", "task", "work", "completion", "event", "line", "raw event",
-	"signals", "signal", "child", "wait", "return"
+	"signals", "signal", "child", "inotify", "watch", "wait", "return"
 };
 
 /* True while the model lags behind: the loop has waited since the last call. */
@@ -751,7 +778,7 @@ void model_done(void)
 void model_begin(void)
 {
 	memset(&model, 0, sizeof(model));
-	M.completing = M.serving = -1;
+	M.completing = M.serving = M.reading = -1;
 	frame = frames;
 	FOR(i, LINES)
 		M.line[i].fd = M.line[i].peer = -1;

@@ -8,7 +8,9 @@
  *
  *	world.c		the commands, on the library and on the model
  *	children.c	those that have to do with child processes
+ *	inotify.c	... with inotify
  *	model.c		the model: what may be called now, and what must be
+ *	model_inotify.c	... by inotify
  *	real.c		descriptors of the kernel, time kept by the spy
  *	real_child.c	... and its processes
  *	sim.c		descriptors, a poll method and time of its own
@@ -99,6 +101,11 @@ static inline unsigned line_level(const struct line *l)
 #define SIGNALS	5
 #define ITEMS	3
 #define CHILDREN	4
+#define INSTANCES	2	/* of inotify */
+#define WATCHES	6
+#define FILENAMES	3	/* of files */
+#define INODES	(FILENAMES + 2)	/* 0: the directory; the last: just renamed */
+#define QUEUE	64
 #define DEPTH	4	/* iv_main() in iv_main() ... */
 
 /* Tasks of the library: for posts of its own thread, for work, for what has
@@ -122,6 +129,8 @@ enum call {
 	CALL_FD, CALL_RAW,
 	CALL_SIGNALS,		/* the library works off what has come */
 	CALL_SIGNAL, CALL_CHILD,
+	CALL_INOTIFY,		/* the library reads what is queued */
+	CALL_WATCH,
 	CALL_WAIT,		/* the poll method was told to wait */
 	CALL_RETURN		/* of iv_main() */
 };
@@ -148,6 +157,32 @@ struct child {
 	bool	ready;		/* as of the last wait, its end shows */
 	bool	must;		/* the sweep in progress has to tell */
 	bool	over;		/* the last status has been told */
+};
+
+struct event {
+	unsigned	wd;
+	uint32_t	mask, cookie;
+	int	name;		/* or -1 */
+};
+
+struct instance {
+	bool	registered;
+	bool	ready;			/* as of the last wait */
+	struct event	queue[QUEUE];	/* in the kernel */
+	int	queued;
+	struct event	batch[QUEUE];	/* read by the library */
+	int	read, at;		/* the current one */
+	uint64_t	below;		/* older watches may get that */
+	unsigned	wd[INODES];	/* or 0 */
+	uint32_t	mask[INODES];	/* that the kernel knows */
+};
+
+struct watch {
+	bool	registered;
+	int	instance;
+	unsigned	wd;
+	uint32_t	mask;
+	uint64_t	order;		/* of registration */
 };
 
 struct model {
@@ -180,6 +215,10 @@ struct model {
 	struct child	child[CHILDREN];
 	bool	sweeping;		/* all children are being looked at */
 	int64_t	rested;			/* no sweep is put off longer */
+	struct instance	instance[INSTANCES];
+	struct watch	watch[WATCHES];
+	int	reading;		/* instance, or -1 */
+	struct event	told;		/* to the last watch called */
 	int	serving;		/* line, or -1 */
 	unsigned	rounds, current;	/* rounds begun; in progress or 0 */
 };
@@ -237,6 +276,22 @@ void model_sweep_end(void);
 bool model_child_ended(int status);
 void model_work_submit(int i);
 
+/* ---- The model of inotify (model_inotify.c) -------------------------------------- */
+
+void model_inotify_register(int k);
+void model_inotify_unregister(int k);
+void model_watch_register(int i, int k, int inode, uint32_t mask);
+void model_watch_unregister(int i);
+/* Has happened to INODE. */
+void model_inotify_event(int inode, uint32_t mask, uint32_t cookie, int name);
+/* No more can be queued. */
+bool model_inotify_full(void);
+/* There is something in the queue that a watch wants. */
+bool model_inotify_busy(int k);
+void model_inotify_read(int k);
+bool model_watch_called(int i);		/* by the instance that is being read */
+void model_inotify_done(void);
+
 /* ---- The ground: real.c or sim.c ------------------------------------------------ */
 
 void ground_begin(const uint8_t *program, size_t size);
@@ -252,7 +307,7 @@ void ground_close(int fd);
 /* Processes; where there are none, nothing of this is called.  prepare(), then
    a fork whose child calls main(), then begun(): it waits at the other end of
    the descriptor for a byte, its exit status, and has no other one of ours. */
-extern const bool ground_has_children;
+extern const bool ground_is_real;
 void ground_child_prepare(void);
 void ground_child_main(void *unused);
 int ground_child_begun(void);

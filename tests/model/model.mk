@@ -4,17 +4,19 @@
 
 MODEL = \
 	tests/model/children.c \
+	tests/model/inotify.c \
 	tests/model/main.c \
 	tests/model/main.h \
 	tests/model/model.c \
 	tests/model/model.h \
+	tests/model/model_inotify.c \
 	tests/model/small.c \
 	tests/model/stubs.c \
 	tests/model/world.c \
 	tests/model/world.h
 MODEL_REAL = $(MODEL) tests/model/real.c tests/model/real_child.c $(SPY)
 MODEL_WRAPS = -Wl,--wrap=ivi_note -Wl,--wrap=iv_event_raw_register \
-	-Wl,--wrap=iv_timer_register
+	-Wl,--wrap=iv_timer_register -Wl,--wrap=iv_fd_register_try
 MODEL_REAL_WRAPS = $(SPY_WRAPS) $(MODEL_WRAPS) -Wl,--wrap=ivi_pidfd_open
 
 MODELS = tests/model/model tests/model/simulated
@@ -42,9 +44,11 @@ EXTRA_PROGRAMS += tests/model/fuzz
 tests_model_fuzz_SOURCES = \
 	tests/model/children.c \
 	tests/model/fuzz.c \
+	tests/model/inotify.c \
 	tests/model/main.h \
 	tests/model/model.c \
 	tests/model/model.h \
+	tests/model/model_inotify.c \
 	tests/model/sim.c \
 	tests/model/stubs.c \
 	tests/model/world.c \

@@ -18,11 +18,14 @@
 
 #define BEGINNING	(INT64_C(1000) * 1000000000)
 #define CHUNK	65536
+/* No descriptor of a program has a higher number. */
+#define FDS	64
 
 const bool ground_tells;
 bool ground_shut_is_writable;
 
 static unsigned waits_seen;
+static int open_before;
 
 /* The emulated kernels call poll(2) for themselves. */
 static unsigned waits_counted(void)
@@ -34,11 +37,21 @@ static unsigned waits_counted(void)
 #endif
 }
 
+static int open_descriptors(void)
+{
+	int n = 0;
+
+	for (int fd = 0; fd < FDS; fd++)
+		n += fcntl(fd, F_GETFD) >= 0;
+	return n;
+}
+
 void ground_begin(const uint8_t *program, size_t size)
 {
 	(void)program;
 	(void)size;
 	spy_clock_take(BEGINNING);
+	open_before = open_descriptors();
 	waits_seen = waits_counted();
 	ground_shut_is_writable =
 		strcmp(getenv("IV_SELECT_POLL_METHOD"), "kqueue") == 0;
@@ -46,6 +59,10 @@ void ground_begin(const uint8_t *program, size_t size)
 
 void ground_end(void)
 {
+	int n = open_descriptors() - open_before;
+
+	if (n != 0)
+		world_fail("%d descriptors are left open", n);
 }
 
 void ground_restart(void)
@@ -173,7 +190,7 @@ static int epoll_set(void)
 	ssize_t n;
 	int fd;
 
-	for (fd = 3; fd < 64; fd++) {
+	for (fd = 3; fd < FDS; fd++) {
 		snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
 		n = readlink(path, target, sizeof(target) - 1);
 		if (n > 0) {

@@ -16,7 +16,7 @@
 /* No descriptor of a test has a higher number. */
 #define MANY_FDS	256
 
-const bool ground_has_children = true;
+const bool ground_is_real = true;
 
 static int orders[2], ready[2];
 

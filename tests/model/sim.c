@@ -468,7 +468,7 @@ const struct ivi_poll_method *const ivi_poll_methods[] = { &sim, NULL };
 
 /* ---- No processes ----------------------------------------------------------------------- */
 
-const bool ground_has_children;
+const bool ground_is_real;
 
 void ground_child_prepare(void)
 {

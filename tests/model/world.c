@@ -269,6 +269,15 @@ void __wrap_iv_timer_register(struct iv_timer *timer)
 	__real_iv_timer_register(timer);
 }
 
+int __real_iv_fd_register_try(struct iv_fd *fd);
+int __wrap_iv_fd_register_try(struct iv_fd *fd);
+
+int __wrap_iv_fd_register_try(struct iv_fd *fd)
+{
+	inotify_divert(fd);
+	return __real_iv_fd_register_try(fd);
+}
+
 /* ---- Memory ----------------------------------------------------------------------------- */
 
 void *garbage(size_t n)
@@ -1136,6 +1145,7 @@ static void unregister_all(void)
 	FOR(i, SIGNALS)
 		signal_unregister(i);
 	children_unregister();
+	inotify_unregister();
 }
 
 static void begin(void)
@@ -1156,6 +1166,7 @@ static void begin(void)
 		if (!M.item[i])
 			new_item(i);
 	children_begin();
+	inotify_begin();
 }
 
 /* Nothing is registered but what the library has for itself: it returns. */
@@ -1211,7 +1222,10 @@ static const struct {
 	C(signal_free), C(raise), C(child_spawn), C(child_fork),
 	C(child_register), C(child_unregister), C(child_free), C(child_stop),
 	C(child_continue), C(child_exit), C(child_kill), C(child_probe),
-	C(child_steal), C(child_rumour), C(work), C(work_free), C(now),
+	C(child_steal), C(child_rumour), C(inotify_register),
+	C(inotify_unregister), C(inotify_free), C(watch_begin), C(watch_register),
+	C(watch_unregister), C(watch_free), C(file_create), C(file_write),
+	C(file_chmod), C(file_unlink), C(file_rename), C(work), C(work_free), C(now),
 	C(invalidate),
 	C(advance), C(advance_invalidate), C(quit), C(check), C(init_again),
 	C(restart),
@@ -1269,5 +1283,6 @@ void world_run(const uint8_t *bytes, size_t n)
 	FOR(i, LINES)
 		line_close(i);
 	children_end();
+	inotify_end();
 	ground_end();
 }

@@ -5,6 +5,7 @@
 #ifndef IV_MODEL_WORLD_H
 #define IV_MODEL_WORLD_H
 
+#include <iv.h>
 #include "model/model.h"
 
 #define M	model
@@ -49,5 +50,26 @@ void children_begin(void);		/* with a loop */
 void children_unregister(void);
 void children_check(void);
 void children_end(void);		/* of the processes */
+
+/* ---- Inotify (inotify.c) --------------------------------------------------------------- */
+
+void c_inotify_register(unsigned a, unsigned b);
+void c_inotify_unregister(unsigned a, unsigned b);
+void c_inotify_free(unsigned a, unsigned b);
+void c_watch_begin(unsigned a, unsigned b);
+void c_watch_register(unsigned a, unsigned b);
+void c_watch_unregister(unsigned a, unsigned b);
+void c_watch_free(unsigned a, unsigned b);
+void c_file_create(unsigned a, unsigned b);
+void c_file_write(unsigned a, unsigned b);
+void c_file_chmod(unsigned a, unsigned b);
+void c_file_unlink(unsigned a, unsigned b);
+void c_file_rename(unsigned a, unsigned b);
+
+void inotify_begin(void);
+void inotify_unregister(void);
+void inotify_end(void);
+/* If FD is an instance's: lets the model know when it is read. */
+void inotify_divert(struct iv_fd *fd);
 
 #endif
