@@ -9,6 +9,7 @@
 #include <unistd.h>
 #include <iv_event.h>
 #include <iv_thread.h>
+#include <iv_tls.h>
 #include <iv_work.h>
 #include "harness/spy.h"
 #include "harness/test.h"
@@ -662,6 +663,39 @@ TEST(pthread_exit_in_a_work_function)
 }
 
 /* ---- Continuations -------------------------------------------------------------------- */
+
+/* What a worker's loop does when it is taken down, if there is one. */
+static struct iv_work_item *last_word;
+
+static void say_last_word(void *unused)
+{
+	(void)unused;
+	if (last_word != NULL && !pthread_equal(pthread_self(), owner))
+		iv_work_pool_submit_continuation(&pool, last_word);
+}
+
+static struct iv_tls_user at_the_end = { .deinit_thread = say_last_word };
+
+__attribute__((constructor)) static void register_at_the_end(void)
+{
+	iv_tls_user_register(&at_the_end);
+}
+
+FATAL_TEST(a_worker_that_has_ended_is_none,
+	   "iv_work_pool_submit_continuation: iv_work_pool ")
+{
+	struct iv_work_item first, late;
+
+	pool_open(1);
+	submit(&first, nothing, counted, NULL);
+	run_until_counted(1);
+	set(&late, nothing, counted, NULL);
+	last_word = &late;
+	iv_work_pool_put(&pool);
+	iv_main();
+	for (;;)
+		pause();
+}
 
 struct chain {
 	struct iv_work_item	items[5];

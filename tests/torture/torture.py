@@ -132,6 +132,12 @@ def code(name):
     return 0 if name == "SHORT" else getattr(errno, name)
 
 
+# What a loaded machine may be the reason of: it is slow, and the kernel frees
+# inotify instances, of which a user has 128, some time after they were closed.
+# What has another reason happens again.
+LOADED = re.compile(f"hang|inotify_register fails with errno {errno.EMFILE}")
+
+
 def transient(call, err):
     return err in TRANSIENT or (call, err) in TRANSIENT
 
@@ -319,8 +325,8 @@ def work_off(args, points, log):
     def one(point):
         server = servers.get()
         answer = server.run(point)
-        if not judge(answer)[1] and "hang" in answer:
-            # A loaded machine is slow; what hangs, hangs again.
+        if not judge(answer)[1] and LOADED.search(answer):
+            time.sleep(1)
             answer = server.run(point)
         servers.put(server)
         return point, answer
