@@ -18,7 +18,7 @@ includedir="@includedir@" datarootdir="@datarootdir@" mandir="@mandir@"
 pkgconfigdir="@pkgconfigdir@" version_info='@LT_VERSION_INFO@'
 shared='@enable_shared@' static='@enable_static@'
 inotify='@USE_INOTIFY_TRUE@' man='@INSTALL_MAN_TRUE@' pkg_config='@PKG_CONFIG@'
-special='@enable_sanitizers@ @enable_coverage@'
+special='@enable_debug@ @enable_sanitizers@ @enable_coverage@'
 EOF
 (cd "$top_builddir" && ./config.status -q --file="-:-" <"$tmp/dirs.in") \
 	>"$tmp/dirs" 2>"$tmp/log"
@@ -89,7 +89,7 @@ newcomer() {
 }
 
 what='a newcomer copies, compiles and runs the first example of man ivykis'
-if [ "$special$man" != 'no no' ] || [ -n "${EMULATOR-}" ] || [ -z "$pkg_config" ] ||
+if [ "$special$man" != 'no no no' ] || [ -n "${EMULATOR-}" ] || [ -z "$pkg_config" ] ||
 		! have man || ! have python3 || ! have pkg-config
 then
 	skip "$what" 'a special build, or something is not here'
