@@ -116,15 +116,17 @@ def sources(patterns):
 
 
 def known_survivors():
-    """What is known to be harmless: "path: new line" with one blank each."""
+    """What is known to be harmless, as key() has it."""
     with open(os.path.join(HERE, 'survivors.txt'), encoding='utf-8') as f:
         return {' '.join(line.split()) for line in f
                 if line.startswith('lib/')}
 
 
-def key(mutant):
-    path, _, _, new = mutant
-    return ' '.join(f'{path}: {new}'.split())
+def key(mutant, text):
+    """"path: old line => new line", with one blank each."""
+    path, number, _, new = mutant
+    old = text.split('\n')[number]
+    return ' '.join(f'{path}: {old} => {new}'.split())
 
 
 # ---- One tree of a worker --------------------------------------------------
@@ -355,7 +357,7 @@ def main():
             entry = tally.setdefault(mutant[0], [0, 0, 0])
             if verdict != 'survived':
                 entry[0] += 1
-            elif key(mutant) in known:
+            elif key(mutant, texts[mutant[0]]) in known:
                 entry[2] += 1
             else:
                 entry[1] += 1
