@@ -44,6 +44,23 @@ TEST_ONCE(short_limits)
 	iv_deinit();
 }
 
+/* A wait that ends in time has not failed, whatever errno is left over. */
+TEST_ONCE(errno_left_over)
+{
+	int i;
+
+	choose("ppoll");
+	iv_init();
+	lab_reset();
+	for (i = 0; i < 2; i++) {
+		errno = ENOSYS;
+		sleep_once();
+	}
+	CHECK_INT(lab_count(LAB_PPOLL), >=, 2);
+	CHECK_INT(lab_count(LAB_POLL), ==, 0);
+	iv_deinit();
+}
+
 #if defined(HAVE_PPOLL) && defined(SYS_ppoll) && defined(SYS_poll)
 static void check_denied(int err)
 {
