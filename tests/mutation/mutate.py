@@ -59,6 +59,7 @@ STATEMENT = re.compile(r'^\t+(?!return\b|goto\b|if\b|else\b|for\b|while\b|do\b|'
                        r'switch\b|case\b|default\b|static\b|const\b|struct\b|'
                        r'int\b|unsigned\b|bool\b|char\b|va_|\(void\))'
                        r'[\w*+(-][^{}"]*;$')
+FUNCTION = re.compile(r'(?:\w.*?)?\b(\w+)\((?!\()')
 DECLARATION = re.compile(r'^\t+[\w ]+\s\**\w+(\[\w*\])?( = [^;]*)?[;,]')
 
 
@@ -123,10 +124,12 @@ def known_survivors():
 
 
 def key(mutant, text):
-    """"path: old line => new line", with one blank each."""
+    """"path: function: old line => new line", with one blank each."""
     path, number, _, new = mutant
-    old = text.split('\n')[number]
-    return ' '.join(f'{path}: {old} => {new}'.split())
+    lines = text.split('\n')
+    heads = map(FUNCTION.match, reversed(lines[:number]))
+    function = next((head.group(1) for head in heads if head), '')
+    return ' '.join(f'{path}: {function}: {lines[number]} => {new}'.split())
 
 
 # ---- One tree of a worker --------------------------------------------------
