@@ -191,8 +191,7 @@ static void verify_method(const struct ivi_poller *p)
 	const char *wrong = p->method->verify != NULL && !p->closed ?
 			    p->method->verify(p) : NULL;
 
-	if (wrong != NULL)
-		require(false, p->method->name, p, wrong);
+	require(wrong == NULL, p->method->name, p, wrong);
 }
 
 static bool has_number(const struct ivi_fds *fds, int fd)
