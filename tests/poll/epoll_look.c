@@ -84,23 +84,34 @@ static void suspend_by_hand(struct source *s)
 	iv_fd_set_handler_in(&s->fd, NULL);
 }
 
-/* Up to the point where the descriptor is known to be suspended. */
-static void run_until_habit(struct source *s)
-{
-	poke(s->pipe[1]);
-	while (s->calls < 3) {
-		quit_after_turns(2);
-		iv_main();
-	}
-	suspend_by_hand(s);
-	quit_after_turns(2);
-	iv_main();
-}
-
 static void run_turns(unsigned n)
 {
 	quit_after_turns(n);
 	iv_main();
+}
+
+/* Up to the point where the descriptor is known to be suspended. */
+static void run_until_habit(struct source *s)
+{
+	poke(s->pipe[1]);
+	while (s->calls < 3)
+		run_turns(2);
+	suspend_by_hand(s);
+	run_turns(2);
+}
+
+/* A loop with a source that is suspended, and may be ready. */
+static void begin(struct source *s)
+{
+	iv_init();
+	source_open(s);
+	run_until_habit(s);
+}
+
+static void finish(struct source *s)
+{
+	source_close(s);
+	iv_deinit();
 }
 
 TEST(a_source_that_stays_ready_costs_no_epoll_ctl)
@@ -117,8 +128,7 @@ TEST(a_source_that_stays_ready_costs_no_epoll_ctl)
 	/* Leaving iv_main() may have ended the habit once. */
 	CHECK_INT(lab_ctls(), <=, 2);
 	CHECK_INT(lab_waits(), <=, 3 * CYCLES);
-	source_close(&s);
-	iv_deinit();
+	finish(&s);
 }
 
 TEST(a_source_that_is_not_ready_is_called_when_it_is)
@@ -126,9 +136,7 @@ TEST(a_source_that_is_not_ready_is_called_when_it_is)
 	struct source s;
 	int calls;
 
-	iv_init();
-	source_open(&s);
-	run_until_habit(&s);
+	begin(&s);
 	drain(s.pipe[0]);
 	calls = s.calls;
 	resume(&s);
@@ -137,8 +145,7 @@ TEST(a_source_that_is_not_ready_is_called_when_it_is)
 	poke(s.pipe[1]);
 	run_turns(2);
 	CHECK_INT(s.calls, >, calls);
-	source_close(&s);
-	iv_deinit();
+	finish(&s);
 }
 
 TEST(a_hang_up_while_suspended_is_told_when_resumed)
@@ -146,9 +153,7 @@ TEST(a_hang_up_while_suspended_is_told_when_resumed)
 	struct source s;
 	int calls;
 
-	iv_init();
-	source_open(&s);
-	run_until_habit(&s);
+	begin(&s);
 	drain(s.pipe[0]);
 	calls = s.calls;
 	close(s.pipe[1]);
@@ -158,8 +163,7 @@ TEST(a_hang_up_while_suspended_is_told_when_resumed)
 	run_turns(2);
 	CHECK_INT(s.calls, >, calls);
 	s.pipe[1] = (int)CHECK_SYS(dup(s.pipe[0]));
-	source_close(&s);
-	iv_deinit();
+	finish(&s);
 }
 
 /* Armed, then suspended, and only then ready. */
@@ -168,9 +172,7 @@ TEST(what_comes_while_suspended_is_told_when_resumed)
 	struct source s;
 	int calls;
 
-	iv_init();
-	source_open(&s);
-	run_until_habit(&s);
+	begin(&s);
 	drain(s.pipe[0]);
 	calls = s.calls;
 	resume(&s);
@@ -182,8 +184,7 @@ TEST(what_comes_while_suspended_is_told_when_resumed)
 	resume(&s);
 	run_turns(3);
 	CHECK_INT(s.calls, >, calls);
-	source_close(&s);
-	iv_deinit();
+	finish(&s);
 }
 
 /* Resumed in vain: it was not ready then, and is while it is suspended. */
@@ -202,9 +203,7 @@ TEST(a_look_in_vain_is_the_last_for_a_while)
 	struct source s;
 	int i;
 
-	iv_init();
-	source_open(&s);
-	run_until_habit(&s);
+	begin(&s);
 	drain(s.pipe[0]);
 	resume_in_vain(&s);
 	lab_reset();
@@ -215,17 +214,14 @@ TEST(a_look_in_vain_is_the_last_for_a_while)
 		resume_in_vain(&s);
 		CHECK_INT(lab_count(LAB_POLL), ==, 1);
 	}
-	source_close(&s);
-	iv_deinit();
+	finish(&s);
 }
 
 TEST(what_is_armed_already_needs_no_look)
 {
 	struct source s;
 
-	iv_init();
-	source_open(&s);
-	run_until_habit(&s);
+	begin(&s);
 	drain(s.pipe[0]);
 	resume(&s);
 	run_turns(2);
@@ -236,8 +232,7 @@ TEST(what_is_armed_already_needs_no_look)
 	CHECK_INT(lab_ctls(), ==, 0);
 	if (strncmp(test_method(), "epoll", 5) == 0)
 		CHECK_INT(lab_count(LAB_POLL), ==, 0);
-	source_close(&s);
-	iv_deinit();
+	finish(&s);
 }
 
 TEST(one_source_is_not_taken_for_another)
@@ -245,9 +240,7 @@ TEST(one_source_is_not_taken_for_another)
 	struct source ready, other;
 	int calls;
 
-	iv_init();
-	source_open(&ready);
-	run_until_habit(&ready);
+	begin(&ready);
 	source_open(&other);
 	run_until_habit(&other);
 	drain(other.pipe[0]);
@@ -270,16 +263,13 @@ TEST(suspended_again_before_the_wait)
 	struct source s;
 	int calls;
 
-	iv_init();
-	source_open(&s);
-	run_until_habit(&s);
+	begin(&s);
 	calls = s.calls;
 	resume(&s);
 	iv_fd_set_handler_in(&s.fd, NULL);
 	run_turns(3);
 	CHECK_INT(s.calls, ==, calls);
-	source_close(&s);
-	iv_deinit();
+	finish(&s);
 }
 
 TEST(unregistered_before_the_wait)
@@ -308,9 +298,7 @@ TEST(closed_while_suspended)
 	struct source s;
 	int calls;
 
-	iv_init();
-	source_open(&s);
-	run_until_habit(&s);
+	begin(&s);
 	calls = s.calls;
 	close_pair(s.pipe);
 	iv_fd_set_handler_in(&s.fd, only_count);
@@ -385,8 +373,7 @@ TEST(nobody_waits_for_a_busy_source)
 	iv_event_unregister(&event);
 	iv_fd_unregister(&other);
 	close_pair(p);
-	source_close(&s);
-	iv_deinit();
+	finish(&s);
 }
 
 /* More than one look can take. */
@@ -433,17 +420,14 @@ TEST(no_memory_for_the_look)
 	struct source s;
 	int calls;
 
-	iv_init();
-	source_open(&s);
-	run_until_habit(&s);
+	begin(&s);
 	calls = s.calls;
 	resume(&s);
 	if (strncmp(test_method(), "epoll", 5) == 0)
 		lab_refuse(LAB_POLL, ENOMEM, 1);
 	run_turns(3);
 	CHECK_INT(s.calls, >, calls);
-	source_close(&s);
-	iv_deinit();
+	finish(&s);
 }
 
 TEST(no_memory_to_arm)
@@ -451,9 +435,7 @@ TEST(no_memory_to_arm)
 	struct source s;
 	int calls;
 
-	iv_init();
-	source_open(&s);
-	run_until_habit(&s);
+	begin(&s);
 	drain(s.pipe[0]);
 	calls = s.calls;
 	resume(&s);
@@ -463,8 +445,7 @@ TEST(no_memory_to_arm)
 	poke(s.pipe[1]);
 	run_turns(3);
 	CHECK_INT(s.calls, >, calls);
-	source_close(&s);
-	iv_deinit();
+	finish(&s);
 }
 
 /* Nor is there anything else that the loop could sleep through meanwhile. */
@@ -489,8 +470,7 @@ static void check_others(int err)
 	without_deadline();
 	watch_end(&other);
 	close(fds[1]);
-	source_close(&s);
-	iv_deinit();
+	finish(&s);
 }
 
 TEST(no_memory_to_arm_and_others_are_ready)

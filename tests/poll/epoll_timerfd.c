@@ -68,9 +68,7 @@ static void alarm_fired(void *cookie)
 	struct timespec now;
 
 	CHECK_SYS(clock_gettime(CLOCK_MONOTONIC, &now));
-	CHECK(now.tv_sec > a->timer.expires.tv_sec ||
-	      (now.tv_sec == a->timer.expires.tv_sec &&
-	       now.tv_nsec >= a->timer.expires.tv_nsec));
+	CHECK(!is_early(&a->timer, &now));
 	a->fired++;
 	if (a->quits)
 		iv_quit();

@@ -308,6 +308,14 @@ void turns(unsigned n)
 	iv_main();
 }
 
+int is_early(const struct iv_timer *t, const struct timespec *now)
+{
+	const struct timespec *at = &t->expires;
+
+	return now->tv_sec < at->tv_sec ||
+	       (now->tv_sec == at->tv_sec && now->tv_nsec < at->tv_nsec);
+}
+
 void sleep_once(void)
 {
 	unsigned before = lab_limited_waits();

@@ -93,6 +93,9 @@ void sleep_once(void);
    until a timer ends it. */
 void check_no_spin(void);
 
+/* 1 if T is not due at NOW. */
+int is_early(const struct iv_timer *t, const struct timespec *now);
+
 /* ---- Methods -------------------------------------------------------------- */
 
 /* 1 if the loop's method is epoll or epoll-timerfd. */

@@ -99,17 +99,11 @@ TEST_ONCE(earlier_and_later)
 	finish();
 }
 
-static int before(const struct timespec *a, const struct timespec *b)
-{
-	return a->tv_sec < b->tv_sec ||
-	       (a->tv_sec == b->tv_sec && a->tv_nsec < b->tv_nsec);
-}
-
 static void expired(void *unused)
 {
 	(void)unused;
 	iv_validate_now();
-	CHECK(!before(&iv_now, &far.expires));
+	CHECK(!is_early(&far, &iv_now));
 	iv_quit();
 }
 
@@ -144,7 +138,7 @@ static void until_due(void)
 		nanosleep(&ms, NULL);
 		iv_invalidate_now();
 		iv_validate_now();
-	} while (before(&iv_now, &far.expires));
+	} while (is_early(&far, &iv_now));
 }
 
 /* Stopped when it has expired already: the event comes, for nothing. */
