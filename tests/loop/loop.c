@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <sys/resource.h>
@@ -22,6 +23,32 @@ static struct iv_event_raw raw;
 static struct iv_fd fd;
 static int fds[2];
 
+static void register_event(void (*handler)(void *), void *cookie)
+{
+	IV_EVENT_INIT(&event);
+	event.cookie = cookie;
+	event.handler = handler;
+	CHECK_INT(iv_event_register(&event), ==, 0);
+}
+
+static void register_raw(void (*handler)(void *), void *cookie)
+{
+	IV_EVENT_RAW_INIT(&raw);
+	raw.cookie = cookie;
+	raw.handler = handler;
+	CHECK_INT(iv_event_raw_register(&raw), ==, 0);
+}
+
+static void register_fd(void (*handler)(void *), void *cookie)
+{
+	make_pipe(fds);
+	IV_FD_INIT(&fd);
+	fd.fd = fds[0];
+	fd.cookie = cookie;
+	fd.handler_in = handler;
+	iv_fd_register(&fd);
+}
+
 /* One object of each kind that is not to be served. */
 static void register_all(void)
 {
@@ -30,17 +57,9 @@ static void register_all(void)
 	IV_TASK_INIT(&task);
 	task.handler = never_handler;
 	iv_task_register(&task);
-	IV_EVENT_INIT(&event);
-	event.handler = never_handler;
-	CHECK_INT(iv_event_register(&event), ==, 0);
-	IV_EVENT_RAW_INIT(&raw);
-	raw.handler = never_handler;
-	CHECK_INT(iv_event_raw_register(&raw), ==, 0);
-	make_pipe(fds);
-	IV_FD_INIT(&fd);
-	fd.fd = fds[0];
-	fd.handler_in = never_handler;
-	iv_fd_register(&fd);
+	register_event(never_handler, NULL);
+	register_raw(never_handler, NULL);
+	register_fd(never_handler, NULL);
 }
 
 static void in_thread(void *(*fn)(void *), void *arg)
@@ -249,36 +268,28 @@ TEST(its_descriptors_are_closed_on_exec)
 	close_pair(fds);
 }
 
+static void close_0_if(bool now)
+{
+	if (now)
+		close(0);
+}
+
 /* One object of each kind that has a descriptor, of which that made at step
    ZERO gets number 0. */
 static void descriptor_0_at_step(int zero)
 {
 	struct tally t = { 0, 3 };
-	int step = 0;
 
-#define STEP()	do { if (step++ == zero) close(0); } while (0)
-	STEP();
-	errno = EINVAL;
+	close_0_if(zero == 0);
+	errno = EINVAL;		/* left over */
 	iv_init();
 	CHECK_STR(iv_poll_method_name(), test_method());
-	STEP();
-	IV_EVENT_INIT(&event);
-	event.cookie = &t;
-	event.handler = tally;
-	CHECK_SYS(iv_event_register(&event));
-	STEP();
-	IV_EVENT_RAW_INIT(&raw);
-	raw.cookie = &t;
-	raw.handler = tally;
-	CHECK_SYS(iv_event_raw_register(&raw));
-	STEP();
-	make_pipe(fds);
-	IV_FD_INIT(&fd);
-	fd.fd = fds[0];
-	fd.cookie = &t;
-	fd.handler_in = tally;
-	iv_fd_register(&fd);
-#undef STEP
+	close_0_if(zero == 1);
+	register_event(tally, &t);
+	close_0_if(zero == 2);
+	register_raw(tally, &t);
+	close_0_if(zero == 3);
+	register_fd(tally, &t);
 
 	poke(fds[1]);
 	iv_event_post(&event);
