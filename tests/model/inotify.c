@@ -13,6 +13,7 @@
 #ifdef HAVE_INOTIFY
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -40,7 +41,7 @@ static int inode_of[FILENAMES];	/* or -1 */
 
 static const char *path_of(int name)
 {
-	static char paths[2][256];
+	static char paths[2][PATH_MAX];
 	static unsigned turn;
 	char *path = paths[turn++ % 2];
 
@@ -378,8 +379,12 @@ void inotify_end(void)
 
 void inotify_make_directory(void)
 {
-	static char name[] = "/tmp/ivykis-model-XXXXXX";
+	const char *base = getenv("TMPDIR");
+	char name[PATH_MAX - 2];
 
+	if (base == NULL || base[0] == '\0')
+		base = "/tmp";
+	snprintf(name, sizeof(name), "%s/ivykis-model-XXXXXX", base);
 	if (mkdtemp(name) != NULL)
 		setenv(DIR_VARIABLE, name, 1);
 }
