@@ -9,15 +9,19 @@
  *	run_turns(fn)		one turn without blocking for each fn(), while
  *				that returns true
  *	struct fd_watch		FD_HANDLER(name) with FD_COOKIE
- *	    fd_init() fd_add() fd_del()
+ *	    fd_init() fd_add() fd_del(), maybe fd_init_nonblock()
  *	    fd_write(f, on)	interest in writing, beside that in reading
  *	    fd_suspend() fd_resume()	no interest for a while
  *	struct timer_watch	TIMER_HANDLER(name) with TIMER_COOKIE
  *	    timer_init() timer_start(t, ns) timer_stop() timer_again(t, ns)
+ *	    timer_slack(ns), maybe: how late they may be
  *	struct post_watch	POST_HANDLER(name) with POST_COOKIE
  *	    post_open() post_close(), and post_send() from any thread
  *	struct job, if HAVE_WORK
  *	    work_open(threads) work_close() work_submit(j, work, done, cookie)
+ *	    work_continue(j, work, done, cookie) by work, if HAVE_CONTINUE
+ *	programs_run(n), if HAVE_PROGRAMS: starts /bin/true and waits for it
+ * With HAVE_FOLLOW it is a libivykis that has iv_follow.
  */
 #ifndef BENCH_H
 #define BENCH_H
@@ -32,6 +36,16 @@
 #include <time.h>
 #include <unistd.h>
 #include CONTESTANT
+
+/* For a descriptor that is nonblocking and close-on-exec already. */
+#ifndef fd_init_nonblock
+#define fd_init_nonblock	fd_init
+#endif
+
+/* Who cannot be told is as late as he is. */
+#ifndef timer_slack
+#define timer_slack(ns)		((void)(ns))
+#endif
 
 #define MS	INT64_C(1000000)
 #define SEC	INT64_C(1000000000)
@@ -54,6 +68,7 @@ void *need_memory(size_t n, size_t size);
 void need_fds(long n);
 void one_cpu(void);
 void make_pipe(int fd[2]);
+int64_t clock_now(void);
 
 /* CPU time of the process and wall time between the two. */
 void meter_start(void);
@@ -70,6 +85,7 @@ struct workload {
 
 extern const struct workload fd_workloads[], timer_workloads[],
 	post_workloads[], work_workloads[], echo_workloads[],
-	size_workloads[];
+	file_workloads[], program_workloads[], size_workloads[],
+	edge_workloads[];
 
 #endif

@@ -4,17 +4,21 @@
 # against what is installed: no -I of this tree comes before that.
 
 BENCH_SOURCES = bench/main.c bench/fds.c bench/timers.c bench/posts.c \
-	bench/works.c bench/echo.c bench/sizes.c bench/bench.h
+	bench/works.c bench/echo.c bench/files.c bench/programs.c \
+	bench/sizes.c bench/bench.h
 BENCH_PEERS = bench/bench-libivykis bench/bench-libev bench/bench-libevent \
-	bench/bench-libuv
-EXTRA_PROGRAMS = bench/bench-ours bench/bench-raw $(BENCH_PEERS)
+	bench/bench-libuv bench/bench-ev
+EXTRA_PROGRAMS = bench/bench-ours bench/bench-raw $(BENCH_PEERS) \
+	bench/bench-evio bench/bench-evio2
 
 BENCH_CPPFLAGS = -D_GNU_SOURCE
 BENCH_CFLAGS = $(AM_CFLAGS) -pthread
 
-bench_bench_ours_SOURCES = $(BENCH_SOURCES) bench/with_ivykis.h
+bench_bench_ours_SOURCES = $(BENCH_SOURCES) bench/with_ivykis.h \
+	bench/edges.c bench/edge_ivykis.h
 bench_bench_ours_CPPFLAGS = $(BENCH_CPPFLAGS) -I$(srcdir)/include \
-	-DCONTESTANT='"with_ivykis.h"' -DCONTESTANT_NAME='"ours"'
+	-DCONTESTANT='"with_ivykis.h"' -DCONTESTANT_NAME='"ours"' \
+	-DHAVE_CONTINUE -DHAVE_FOLLOW -DHAVE_PROGRAMS -DEDGES='"edge_ivykis.h"'
 bench_bench_ours_CFLAGS = $(BENCH_CFLAGS)
 bench_bench_ours_LDADD = lib/libivykis.la
 
@@ -30,6 +34,13 @@ bench_bench_libev_CPPFLAGS = $(BENCH_CPPFLAGS) \
 bench_bench_libev_CFLAGS = $(BENCH_CFLAGS)
 bench_bench_libev_LDADD = -lev
 
+# The same program on our library.
+bench_bench_ev_SOURCES = $(bench_bench_libev_SOURCES)
+bench_bench_ev_CPPFLAGS = $(BENCH_CPPFLAGS) -I$(srcdir)/include/ivykis-ev \
+	-DCONTESTANT='"with_libev.h"' -DCONTESTANT_NAME='"ev"'
+bench_bench_ev_CFLAGS = $(BENCH_CFLAGS)
+bench_bench_ev_LDADD = lib/compat/ev/libev.la lib/libivykis.la
+
 bench_bench_libevent_SOURCES = $(BENCH_SOURCES) bench/with_libevent.h
 bench_bench_libevent_CPPFLAGS = $(BENCH_CPPFLAGS) \
 	-DCONTESTANT='"with_libevent.h"' -DCONTESTANT_NAME='"libevent"'
@@ -42,14 +53,37 @@ bench_bench_libuv_CPPFLAGS = $(BENCH_CPPFLAGS) \
 bench_bench_libuv_CFLAGS = $(BENCH_CFLAGS)
 bench_bench_libuv_LDADD = -luv
 
-bench_bench_raw_SOURCES = $(BENCH_SOURCES) bench/with_raw.h
+bench_bench_raw_SOURCES = $(BENCH_SOURCES) bench/with_raw.h \
+	bench/edges.c bench/edge_raw.h
 bench_bench_raw_CPPFLAGS = $(BENCH_CPPFLAGS) \
-	-DCONTESTANT='"with_raw.h"' -DCONTESTANT_NAME='"raw"'
+	-DCONTESTANT='"with_raw.h"' -DCONTESTANT_NAME='"raw"' \
+	-DEDGES='"edge_raw.h"'
 bench_bench_raw_CFLAGS = $(BENCH_CFLAGS)
 bench_bench_raw_LDADD =
 
-bench: bench/bench-ours bench/bench-raw
-CLEANFILES += bench/bench-ours bench/bench-raw $(BENCH_PEERS)
+# evio, each generation, against edges of the two above.
+BENCH_EVIO = bench/main.c bench/bench.h bench/edges.c bench/edge_evio.h \
+	bench/with_evio.h
+BENCH_EVIO_CPPFLAGS = $(BENCH_CPPFLAGS) -I$(srcdir)/include/ivykis-evio \
+	-DCONTESTANT='"with_evio.h"' -DONLY_EDGES -DEDGES='"edge_evio.h"'
+bench_bench_evio_SOURCES = $(BENCH_EVIO)
+bench_bench_evio_CPPFLAGS = $(BENCH_EVIO_CPPFLAGS) -DEVIO_COMPAT=1 \
+	-DCONTESTANT_NAME='"evio"'
+bench_bench_evio_CFLAGS = $(BENCH_CFLAGS)
+bench_bench_evio_LDADD = lib/libivykis-evio.a
+bench_bench_evio2_SOURCES = $(BENCH_EVIO)
+bench_bench_evio2_CPPFLAGS = $(BENCH_EVIO_CPPFLAGS) -DEVIO_COMPAT=2 \
+	-DCONTESTANT_NAME='"evio2"'
+bench_bench_evio2_CFLAGS = $(BENCH_CFLAGS)
+bench_bench_evio2_LDADD = lib/libivykis-evio2.a
+
+BENCH_OWN = bench/bench-ours bench/bench-raw
+if USE_EVIO
+BENCH_OWN += bench/bench-evio bench/bench-evio2
+endif
+bench: all
+	@$(MAKE) $(AM_MAKEFLAGS) $(BENCH_OWN)
+CLEANFILES += $(BENCH_OWN) $(BENCH_PEERS)
 
 # Instructions and system calls of the hot paths, against stored numbers.
 check-cost: bench/bench-ours

@@ -5,6 +5,7 @@
 #include "bench.h"
 
 #include <sys/socket.h>
+#include <sys/un.h>
 
 /* ---- Rings: who reads from a pipe writes to the next one ---- */
 
@@ -95,6 +96,7 @@ static void run_ring_timers(const long *arg)
 
 static struct fd_watch churn_watch;
 static long churn_left;
+static int churn_fd;
 static bool churn_on;
 
 FD_HANDLER(never)
@@ -113,6 +115,14 @@ static void churn_begin(bool socket)
 			    SOCK_CLOEXEC, 0, fd) < 0)
 		die("socketpair: %s", strerror(errno));
 	fd_init(&churn_watch, fd[0], never, NULL);
+	churn_fd = fd[0];
+}
+
+/* A socket that is as the library would make it, which is to take it so. */
+static void churn_begin_raw(void)
+{
+	churn_begin(true);
+	fd_init_nonblock(&churn_watch, churn_fd, never, NULL);
 }
 
 static bool churn_turn(void)
@@ -149,6 +159,12 @@ static void metered_turns(bool (*fn)(void), long n)
 static void run_register_poll(const long *arg)
 {
 	churn_begin(true);
+	metered_turns(churn_turn, arg[0]);
+}
+
+static void run_register_poll_raw(const long *arg)
+{
+	churn_begin_raw();
 	metered_turns(churn_turn, arg[0]);
 }
 
@@ -201,6 +217,12 @@ static void run_register(const long *arg)
 	metered_many(churn_many, arg[0]);
 }
 
+static void run_register_raw(const long *arg)
+{
+	churn_begin_raw();
+	metered_many(churn_many, arg[0]);
+}
+
 static void run_toggle(const long *arg)
 {
 	churn_begin(false);
@@ -208,11 +230,81 @@ static void run_toggle(const long *arg)
 	metered_many(toggle_many, arg[0]);
 }
 
+/* ---- Short connections: accept, one exchange, close ---- */
+
+static struct sockaddr_un address;
+static struct fd_watch listener, connection;
+static int server, client = -1, accepted;
+static long connections_left;
+
+static void next_connection(void)
+{
+	char c;
+
+	if (client >= 0) {
+		if (read(client, &c, 1) != 1)
+			die("connections: no answer");
+		close(client);
+	}
+	client = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (client < 0 || connect(client, (struct sockaddr *)&address,
+				  sizeof(address)) < 0 ||
+	    write(client, "?", 1) != 1)
+		die("connections: %s", strerror(errno));
+}
+
+FD_HANDLER(connection_readable)
+{
+	char c;
+
+	if (read(accepted, &c, 1) != 1 || write(accepted, "!", 1) != 1)
+		die("connections: %s", strerror(errno));
+	fd_del(&connection);
+	close(accepted);
+	if (--connections_left == 0)
+		loop_stop();
+	next_connection();
+}
+
+FD_HANDLER(listener_readable)
+{
+	accepted = accept4(server, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+	if (accepted < 0)
+		die("accept4: %s", strerror(errno));
+	fd_init_nonblock(&connection, accepted, connection_readable, NULL);
+	fd_add(&connection);
+}
+
+static void run_connections(const long *arg)
+{
+	loop_open(false);
+	server = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC,
+			0);
+	address.sun_family = AF_UNIX;
+	snprintf(address.sun_path + 1, sizeof(address.sun_path) - 1,
+		 "ivykis-bench-%ld", (long)getpid());
+	if (server < 0 || bind(server, (struct sockaddr *)&address,
+			       sizeof(address)) < 0 || listen(server, 8) < 0)
+		die("listen: %s", strerror(errno));
+	fd_init_nonblock(&listener, server, listener_readable, NULL);
+	fd_add(&listener);
+	next_connection();
+	connections_left = 100;
+	loop_run();
+	meter_start();
+	connections_left = arg[0];
+	loop_run();
+	meter_stop(arg[0]);
+}
+
 const struct workload fd_workloads[] = {
+	{ "connections", "CONNECTIONS", run_connections },
 	{ "ring", "FDS ACTIVE EVENTS", run_ring },
 	{ "ring-timers", "FDS ACTIVE EVENTS", run_ring_timers },
 	{ "register-poll", "PAIRS", run_register_poll },
 	{ "register", "PAIRS", run_register },
+	{ "register-poll-raw", "PAIRS", run_register_poll_raw },
+	{ "register-raw", "PAIRS", run_register_raw },
 	{ "toggle-poll", "PAIRS", run_toggle_poll },
 	{ "toggle", "PAIRS", run_toggle },
 	{ NULL, NULL, NULL },

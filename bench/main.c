@@ -79,6 +79,11 @@ static int64_t clock_ns(clockid_t id)
 	return ts.tv_sec * SEC + ts.tv_nsec;
 }
 
+int64_t clock_now(void)
+{
+	return clock_ns(CLOCK_MONOTONIC);
+}
+
 void meter_start(void)
 {
 	wall = clock_ns(CLOCK_MONOTONIC);
@@ -98,8 +103,13 @@ void report(long ops, long long amount)
 }
 
 static const struct workload *const all[] = {
+#ifndef ONLY_EDGES
 	fd_workloads, timer_workloads, post_workloads, work_workloads,
-	echo_workloads, size_workloads,
+	echo_workloads, file_workloads, program_workloads, size_workloads,
+#endif
+#ifdef EDGES
+	edge_workloads,
+#endif
 };
 
 #define for_each_workload(i, w)						\

@@ -124,7 +124,7 @@ static void run_delivered(const long *arg)
 	meter_stop(n_producers * rounds * BURST);
 }
 
-/* ---- Ping-pong: two loops on one CPU ---- */
+/* ---- Ping-pong: two loops, on one CPU or on any ---- */
 
 static struct post_watch ping, pong;
 static long rounds_left;
@@ -160,13 +160,12 @@ static void *second_loop(void *unused)
 	return unused;
 }
 
-static void run_ping_pong(const long *arg)
+static void run_ping_pong_apart(const long *arg)
 {
 	pthread_t t;
 
 	if (arg[0] < 1)
 		die("at least one round");
-	one_cpu();
 	loop_open(true);
 	post_open(&pong, ponged, NULL);
 	sem_init(&ready, 0, 0);
@@ -180,9 +179,16 @@ static void run_ping_pong(const long *arg)
 	pthread_join(t, NULL);
 }
 
+static void run_ping_pong(const long *arg)
+{
+	one_cpu();
+	run_ping_pong_apart(arg);
+}
+
 const struct workload post_workloads[] = {
 	{ "post-coalesced", "PRODUCERS POSTS", run_coalesced },
 	{ "post-delivered", "PRODUCERS POSTS", run_delivered },
 	{ "ping-pong", "ROUNDS", run_ping_pong },
+	{ "ping-pong-apart", "ROUNDS", run_ping_pong_apart },
 	{ NULL, NULL, NULL },
 };

@@ -5,7 +5,8 @@
     run.py DIRECTORY [--quick] [--rounds N] [--with NAME,...] [WORKLOAD...]
 
 DIRECTORY has bench-NAME for each contestant.  Results go to results.csv and
-curves (*.svg, *.png) to the same place.
+pictures (*.svg, *.png) to the same place: curves, and standing, which has a
+bar for each row: ours to the best of the peers.
 """
 import argparse
 import csv
@@ -17,13 +18,18 @@ import subprocess
 import sys
 from collections import namedtuple
 
-CONTESTANTS = ["raw", "ours", "libivykis", "libev", "libevent", "libuv"]
+CONTESTANTS = ["raw", "ours", "libivykis", "libev", "ev", "libevent", "libuv",
+               "evio", "evio2"]
+PEERS = ["libivykis", "libev", "libevent", "libuv"]
 ROUNDS, QUICK_ROUNDS = 7, 3
 TIME_LIMIT = 120
 
 # Beyond this spread (middle half of the rounds, of the median) a ratio is
 # not worth its digits.
 SPREAD = 0.2
+
+# Ours to the best peer: what is beyond this is behind.
+LEVEL = 1.05
 
 CPU, WALL, INSTRUCTIONS, CALLS = "ns CPU", "ns wall", "instr", "syscalls"
 
@@ -62,18 +68,41 @@ ROWS = [
     row("register-poll 100000", "20000"),
     row("register 100000", "20000"),
     row("register 10000", None, CALLS),
+    row("register-poll-raw 100000", "20000"),
+    row("register-raw 100000", "20000"),
+    row("register-poll-raw 10000", None, CALLS),
+    row("connections 100000", "10000"),
+    row("connections 10000", None, CALLS),
     row("toggle-poll 100000", "20000"),
     row("toggle 1000000", "100000"),
     row("toggle 10000", None, CALLS),
     *timer_rows(),
+    *(row(f"timer-late{which} {us} {200 if us < 10000 else 50}",
+          "50" if us < 1000 else None, unit="us late")
+      for which in ("", "-p99") for us in (100, 500, 1000, 10500)),
+    row("timer-late 0 1000", "300", unit="us late"),
+    row("timer-rearm 1000 0 50000", "20000"),
+    row("timer-rearm 1000 1000 50000", "20000"),
+    row("timer-rearm-sleeps 1000 0 50000", None, unit="sleeps/1000"),
+    row("timer-rearm-sleeps 1000 1000 50000", "20000", unit="sleeps/1000"),
     row("post-coalesced 1 5000000", "1000000", WALL),
     row("post-coalesced 2 5000000", None, WALL),
     row("post-delivered 1 200000", "20000"),
     row("post-delivered 2 200000", None),
     row("ping-pong 50000", "1000"),
+    row("ping-pong-apart 50000", None),
     row("work 2 1 20000", "1000"),
-    row("work 2 16 100000", None),
-    row("work 2 256 200000", "50000"),
+    *(row(f"work {threads} {depth} {items}", "50000"
+          if (threads, depth) == (2, 256) else None, measure)
+      for threads in (1, 2, 4)
+      for depth, items in ((16, 100000), (256, 200000), (4096, 400000))
+      for measure in (CPU, WALL)),
+    *(row(f"work-long {threads} {depth} {ns} {items}", None, WALL)
+      for threads in (1, 2, 4) for depth in (16, 256)
+      for ns, items in ((1000, 20000), (100000, 2000))),
+    row("work-continue 2 256 100000", None),
+    row("programs 1 300", "100", WALL),
+    row("programs 1024 100", None, WALL),
     row("suspend 1 1 20000", "5000"),
     row("suspend 64 2 20000", "5000"),
     row("suspend 1 1 4000", "1000", CALLS),
@@ -84,6 +113,17 @@ ROWS = [
     row("echo-timers 50 200000", None, curve=("echo-timers", 50)),
     row("echo-timers 1000 200000", "10000", curve=("echo-timers", 1000)),
     row("echo-timers 10000 200000", None, curve=("echo-timers", 10000)),
+    row("edge-ring 1000 100 400000", "50000"),
+    row("edge-ring 1000 100 50000", None, INSTRUCTIONS),
+    row("edge-messages 100 200000", "50000"),
+    row("edge-messages 100 5000", None, INSTRUCTIONS),
+    row("edge-messages 100 10000", None, CALLS),
+    row("edge-slow 100 200000", "50000"),
+    row("edge-slow 100 5000", None, INSTRUCTIONS),
+    row("edge-slow 100 10000", None, CALLS),
+    row("follow 1000 100000", "10000"),
+    row("follow 1000 10000", None, CALLS),
+    row("follow-idle 10000 1000", "100", unit="sleeps"),
     row("memory-fd 5000", "5000", unit="bytes"),
     row("memory-timer 100000", "100000", unit="bytes"),
     row("init 5000", "300"),
@@ -225,6 +265,28 @@ def print_summary(table, names):
         print(f"{text:{width}}{cells}")
 
 
+# ---- Where ours stands -----------------------------------------------------
+
+def standings(table):
+    """Ours to the best peer, by row, where there is a peer."""
+    found = []
+    for text, values in table:
+        peers = [statistics.median(values[n]) for n in PEERS if n in values]
+        peers = [m for m in peers if m > 0]  # a timer that is early: no
+        if "ours" in values and peers:
+            mine = statistics.median(values["ours"])
+            found.append((text, mine / min(peers)))
+    return found
+
+
+def print_standings(found):
+    behind = [(text, ratio) for text, ratio in found if ratio > LEVEL]
+    print(f"\nOurs is behind the best peer in {len(behind)} of {len(found)} "
+          "rows.")
+    for text, ratio in sorted(behind, key=lambda b: -b[1]):
+        print(f"{ratio:8.2f}  {text}")
+
+
 # ---- Files ----------------------------------------------------------------
 
 def write_csv(path, records):
@@ -252,25 +314,45 @@ def curves_of(records):
             if any(len(points) > 1 for points in c.values())}
 
 
-def draw(directory, name, curve):
+def plot(base, size, script, command):
     """One figure, as SVG and PNG."""
-    base = os.path.join(directory, re.sub("[^a-z0-9]+", "-", name))
-    script = "set key outside; set logscale xy; set grid; " \
-        f"set title '{name}'; set xlabel 'objects'; " \
-        "set ylabel 'ns CPU per operation'\n"
-    for contestant, points in curve.items():
-        data = "\n".join(f"{x} {y}" for x, y in points)
-        script += f"${contestant} << E\n{data}\nE\n"
-    plots = ", ".join(f"${c} with linespoints title '{c}'" for c in curve)
-    for terminal, suffix in (("svg size 720,440", "svg"),
-                             ("pngcairo size 720,440", "png")):
-        script += f"set terminal {terminal}\n" \
-            f"set output '{base}.{suffix}'\nplot {plots}\n"
+    for terminal in ("svg", "pngcairo"):
+        script += f"set terminal {terminal} size {size}\n" \
+            f"set output '{base}.{terminal[:3]}'\n{command}\n"
     done = subprocess.run(["gnuplot"], input=script, text=True,
                           capture_output=True, check=False)
     if done.returncode != 0:
         print(f"bench: gnuplot: {done.stderr.strip().splitlines()[-1]}",
               file=sys.stderr)
+
+
+def draw(directory, name, curve):
+    script = "set key outside; set logscale xy; set grid\n" \
+        f"set title '{name}'; set xlabel 'objects'\n" \
+        "set ylabel 'ns CPU per operation'\n"
+    for contestant, points in curve.items():
+        data = "\n".join(f"{x} {y}" for x, y in points)
+        script += f"${contestant} << E\n{data}\nE\n"
+    plot(os.path.join(directory, re.sub("[^a-z0-9]+", "-", name)), "720,440",
+         script, "plot " + ", ".join(f"${c} with linespoints title '{c}'"
+                                     for c in curve))
+
+
+def draw_standings(directory, found):
+    """A bar from 1 to the ratio of each row; off the scale is its end."""
+    rows = "".join(f'{min(max(ratio, 0.1), 10):.3f} {-i} "{text}" '
+                   f"{2 if ratio > LEVEL else 1} {ratio:.2f}\n"
+                   for i, (text, ratio) in enumerate(found))
+    script = f"$rows << E\n{rows}E\n" \
+        "set title 'ours / best peer'; unset key; set logscale x\n" \
+        "set xrange [0.1:10]; set xtics (0.1, 0.2, 0.5, 1, 2, 5, 10)\n" \
+        f"set yrange [{-len(found)}:1]; set grid x; set ytics font ',10'\n" \
+        "set style fill solid; set linetype 1 lc rgb '#3a7d44'\n" \
+        "set linetype 2 lc rgb '#c0392b'\n"
+    plot(os.path.join(directory, "standing"), f"900,{80 + 14 * len(found)}",
+         script, "plot $rows using 1:2:(1):1:($2-0.4):($2+0.4):4:ytic(3) "
+         "with boxxyerror lc variable, $rows using (0.11):2:5 with labels "
+         "left font ',8'")
 
 
 # ---- Who and what -----------------------------------------------------------
@@ -333,14 +415,18 @@ def main():
         values, errors = run_row(r, args, programs, rounds)
         print_row(title(r, args), values, errors)
         records.append((r, args, values))
-    print_summary([(title(r, args), v) for r, args, v in records],
-                  list(programs))
+    table = [(title(r, args), v) for r, args, v in records]
+    print_summary(table, list(programs))
+    found = standings(table)
+    print_standings(found)
     write_csv(os.path.join(a.directory, "results.csv"), records)
     if shutil.which("gnuplot"):
+        if found:
+            draw_standings(a.directory, found)
         for name, curve in curves_of(records).items():
             draw(a.directory, name, curve)
     else:
-        print("bench: no gnuplot, no curves", file=sys.stderr)
+        print("bench: no gnuplot, no pictures", file=sys.stderr)
 
 
 if __name__ == "__main__":

@@ -9,6 +9,8 @@
  */
 #include "bench.h"
 
+#include <sys/resource.h>
+
 #define PER_TURN	1000
 
 static struct timer_watch *timers;
@@ -174,6 +176,130 @@ static void run_expire(const long *arg)
 	meter_stop(n_timers);
 }
 
+/*
+ * Time limits of a tenth of a second, each set anew by its own handler, and no
+ * two at the same time.  A contestant that can be late on purpose may be so by
+ * SLACK.
+ */
+TIMER_HANDLER(rearm)
+{
+	if (++done < wanted)
+		timer_start(TIMER_COOKIE, 10 * MS +
+			    (int64_t)(rnd(&seed) % (100 * MS)));
+	else
+		loop_stop();
+}
+
+static void prepare_rearm(const long *arg)
+{
+	long i;
+
+	make_timers(arg[0], true);
+	timer_slack(arg[1] * 1000);
+	for (i = 0; i < n_timers; i++) {
+		timer_init(&timers[i], rearm, &timers[i]);
+		timer_start(&timers[i], 10 * MS +
+			    (int64_t)(rnd(&seed) % (100 * MS)));
+	}
+	done = 0;
+	wanted = arg[2];
+}
+
+static void run_rearm(const long *arg)
+{
+	prepare_rearm(arg);
+	meter_start();
+	loop_run();
+	meter_stop(wanted);
+}
+
+static long sleeps(void)
+{
+	struct rusage ru;
+
+	getrusage(RUSAGE_SELF, &ru);
+	return ru.ru_nvcsw;
+}
+
+static void run_rearm_sleeps(const long *arg)
+{
+	long before;
+
+	prepare_rearm(arg);
+	before = sleeps();
+	loop_run();
+	report(wanted, 1000LL * (sleeps() - before));
+}
+
+/* ---- How late one is that sets itself anew ---- */
+
+static int64_t *lateness, due, distance;
+
+/* If no distance was given it is 1 to 3 ms, which shows the loop's rounding. */
+static void start_next(struct timer_watch *t)
+{
+	int64_t ns = distance > 0 ? distance :
+		     MS + (int64_t)(rnd(&seed) % (2 * MS));
+
+	due = clock_now() + ns;
+	timer_start(t, ns);
+}
+
+static bool start_first(void)
+{
+	if (due == 0)
+		start_next(&timers[0]);
+	return false;
+}
+
+TIMER_HANDLER(came_late)
+{
+	lateness[done++] = clock_now() - due;
+	if (done < wanted)
+		start_next(TIMER_COOKIE);
+	else
+		loop_stop();
+}
+
+static int later(const void *a, const void *b)
+{
+	int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
+
+	return x < y ? -1 : x > y;
+}
+
+/* In order of lateness. */
+static void measure_lateness(const long *arg)
+{
+	if (arg[1] < 1)
+		die("at least one expiry");
+	make_timers(1, false);
+	lateness = need_memory((size_t)arg[1], sizeof(*lateness));
+	distance = arg[0] * 1000;
+	wanted = arg[1];
+	timer_init(&timers[0], came_late, &timers[0]);
+	run_turns(start_first);
+	loop_run();
+	qsort(lateness, (size_t)wanted, sizeof(*lateness), later);
+}
+
+static void run_late(const long *arg)
+{
+	int64_t sum = 0;
+	long i;
+
+	measure_lateness(arg);
+	for (i = 0; i < wanted; i++)
+		sum += lateness[i];
+	report(1000 * wanted, sum);
+}
+
+static void run_late_p99(const long *arg)
+{
+	measure_lateness(arg);
+	report(1000, lateness[(wanted * 99 - 1) / 100]);
+}
+
 const struct workload timer_workloads[] = {
 	{ "timer-insert", "TIMERS RANDOM", run_insert },
 	{ "timer-start-stop", "TIMERS RANDOM PAIRS", run_start_stop },
@@ -181,5 +307,9 @@ const struct workload timer_workloads[] = {
 	{ "timer-again", "TIMERS RANDOM TIMES", run_again },
 	{ "timer-remove", "TIMERS RANDOM", run_remove },
 	{ "timer-expire", "TIMERS RANDOM", run_expire },
+	{ "timer-late", "US EXPIRIES", run_late },
+	{ "timer-late-p99", "US EXPIRIES", run_late_p99 },
+	{ "timer-rearm", "TIMERS SLACK-US EXPIRIES", run_rearm },
+	{ "timer-rearm-sleeps", "TIMERS SLACK-US EXPIRIES", run_rearm_sleeps },
 	{ NULL, NULL, NULL },
 };

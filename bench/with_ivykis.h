@@ -81,6 +81,16 @@ static inline void fd_init(struct fd_watch *f, int fd, fd_handler *handler,
 	f->w.cookie = cookie;
 }
 
+#ifdef IV_FD_RAW
+static inline void fd_init_nonblock(struct fd_watch *f, int fd,
+				    fd_handler *handler, void *cookie)
+{
+	fd_init(f, fd, handler, cookie);
+	iv_fd_set_flags(&f->w, IV_FD_RAW);
+}
+#define fd_init_nonblock	fd_init_nonblock
+#endif
+
 static inline void fd_add(struct fd_watch *f)
 {
 	iv_fd_register(&f->w);
@@ -153,6 +163,16 @@ static inline void timer_again(struct timer_watch *t, int64_t ns)
 	timer_start(t, ns);
 }
 
+#ifdef IV_VERSION
+static inline void timer_slack(int64_t ns)
+{
+	struct timespec slack = { ns / 1000000000, ns % 1000000000 };
+
+	iv_set_timer_slack(&slack);
+}
+#define timer_slack	timer_slack
+#endif
+
 /* ---- Posts ---- */
 
 typedef void post_handler(void *cookie);
@@ -205,14 +225,69 @@ static inline void work_close(void)
 	iv_work_pool_put(&work_pool_);
 }
 
-static inline void work_submit(struct job *j, void (*work)(void *),
-			       void (*done)(void *), void *cookie)
+static inline void job_set(struct job *j, void (*work)(void *),
+			   void (*done)(void *), void *cookie)
 {
 	IV_WORK_ITEM_INIT(&j->w);
 	j->w.cookie = cookie;
 	j->w.work = work;
 	j->w.completion = done;
+}
+
+static inline void work_submit(struct job *j, void (*work)(void *),
+			       void (*done)(void *), void *cookie)
+{
+	job_set(j, work, done, cookie);
 	iv_work_pool_submit_work(&work_pool_, &j->w);
 }
+
+#ifdef HAVE_CONTINUE	/* not in 0.42 */
+static inline void work_continue(struct job *j, void (*work)(void *),
+				 void (*done)(void *), void *cookie)
+{
+	job_set(j, work, done, cookie);
+	iv_work_pool_submit_continuation(&work_pool_, &j->w);
+}
+#endif
+
+/* ---- Programs ---- */
+
+#ifdef HAVE_PROGRAMS		/* not in 0.42 */
+#include <iv_spawn.h>
+
+static long programs_left;
+
+static void program_next(struct iv_spawn *s)
+{
+	static char name[] = "true";
+	static char *argv[] = { name, NULL };
+
+	s->file = "/bin/true";
+	s->argv = argv;
+	if (iv_spawn_start(s) < 0)
+		abort();
+}
+
+static void program_ended(void *s, int status, const struct rusage *usage)
+{
+	(void)usage;
+	if (status != 0)
+		abort();
+	if (--programs_left > 0)
+		program_next(s);
+}
+
+static inline void programs_run(long n)
+{
+	struct iv_spawn s;
+
+	IV_SPAWN_INIT(&s);
+	s.cookie = &s;
+	s.handler = program_ended;
+	programs_left = n;
+	program_next(&s);
+	iv_main();
+}
+#endif
 
 #endif

@@ -121,6 +121,9 @@ static inline void timer_again(struct timer_watch *t, int64_t ns)
 	ev_timer_again(the_loop, &t->w);
 }
 
+#define timer_slack(ns)							\
+	ev_set_timeout_collect_interval(the_loop, (double)(ns) * 1e-9)
+
 /* ---- Posts ---- */
 
 typedef void post_handler(struct ev_loop *, ev_async *, int);

@@ -8,6 +8,7 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <uv.h>
 
 #define CONTESTANT_STATE	__thread uv_loop_t *the_loop;
@@ -209,6 +210,58 @@ static inline void work_submit(struct job *j, void (*work)(void *),
 	j->done = done;
 	j->cookie = cookie;
 	uv_queue_work(the_loop, &j->w, job_work, job_done);
+}
+
+/* ---- Programs ---- */
+
+#define HAVE_PROGRAMS	1
+
+static long programs_left;
+
+static void program_next(uv_process_t *p);
+
+static void program_closed(uv_handle_t *h)
+{
+	if (--programs_left > 0)
+		program_next((uv_process_t *)h);
+}
+
+static void program_ended(uv_process_t *p, int64_t status, int sig)
+{
+	if (status != 0 || sig != 0)
+		abort();
+	uv_close((uv_handle_t *)p, program_closed);
+}
+
+static void program_next(uv_process_t *p)
+{
+	static char name[] = "true";
+	static char *argv[] = { name, NULL };
+	uv_stdio_container_t stdio[3];
+	uv_process_options_t options;
+	int i;
+
+	memset(&options, 0, sizeof(options));
+	for (i = 0; i < 3; i++) {
+		stdio[i].flags = UV_INHERIT_FD;
+		stdio[i].data.fd = i;
+	}
+	options.file = "/bin/true";
+	options.args = argv;
+	options.exit_cb = program_ended;
+	options.stdio = stdio;
+	options.stdio_count = 3;
+	if (uv_spawn(the_loop, p, &options) < 0)
+		abort();
+}
+
+static inline void programs_run(long n)
+{
+	uv_process_t p;
+
+	programs_left = n;
+	program_next(&p);
+	uv_run(the_loop, UV_RUN_DEFAULT);
 }
 
 #endif

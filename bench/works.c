@@ -9,11 +9,21 @@
 
 #include <sys/eventfd.h>
 
-static long left, in_flight;
+static long left, in_flight, length_ns;
+static void (*the_work)(void *);
 
 static void no_work(void *cookie)
 {
 	(void)cookie;
+}
+
+static void some_work(void *cookie)
+{
+	int64_t end = clock_now() + length_ns;
+
+	(void)cookie;
+	while (clock_now() < end)
+		;
 }
 
 static void again(void *_j)
@@ -22,7 +32,7 @@ static void again(void *_j)
 
 	if (left > 0) {
 		left--;
-		work_submit(j, no_work, again, j);
+		work_submit(j, the_work, again, j);
 	} else if (--in_flight == 0) {
 		loop_stop();
 	}
@@ -35,18 +45,25 @@ static void burst(struct job *jobs, long depth, long items)
 	left = items - depth;
 	in_flight = depth;
 	for (i = 0; i < depth; i++)
-		work_submit(&jobs[i], no_work, again, &jobs[i]);
+		work_submit(&jobs[i], the_work, again, &jobs[i]);
 	loop_run();
 }
 
-static void run_work(const long *arg)
+static void check_depth(const long *arg)
 {
-	struct job *jobs = need_memory((size_t)arg[1], sizeof(*jobs));
-
 	if (arg[0] < 1 || arg[1] < 1 || arg[2] < arg[1])
 		die("work: 1 <= THREADS, 1 <= DEPTH <= ITEMS");
 	if (arg[1] == 1)
 		one_cpu();
+}
+
+static void run_bursts(const long *arg, void (*work)(void *))
+{
+	struct job *jobs = need_memory((size_t)arg[1], sizeof(*jobs));
+
+	the_work = work;
+
+	check_depth(arg);
 	loop_open(true);
 	work_open((int)arg[0]);
 	burst(jobs, arg[1], arg[1]);
@@ -55,6 +72,83 @@ static void run_work(const long *arg)
 	meter_stop(arg[2]);
 	work_close();
 }
+
+static void run_work(const long *arg)
+{
+	run_bursts(arg, no_work);
+}
+
+static void run_work_long(const long *arg)
+{
+	const long bursts[3] = { arg[0], arg[1], arg[3] };
+
+	length_ns = arg[2];
+	run_bursts(bursts, some_work);
+}
+
+#ifdef HAVE_CONTINUE
+
+/* The work of one item submits the other; then they begin anew. */
+struct pair {
+	struct job	first, second;
+	int	ended;
+};
+
+static void pair_begin(struct pair *p);
+
+static void one_ended(void *_p)
+{
+	struct pair *p = _p;
+
+	if (++p->ended < 2)
+		return;
+	if (left > 0) {
+		left--;
+		pair_begin(p);
+	} else if (--in_flight == 0) {
+		loop_stop();
+	}
+}
+
+static void hand_on(void *_p)
+{
+	struct pair *p = _p;
+
+	work_continue(&p->second, no_work, one_ended, p);
+}
+
+static void pair_begin(struct pair *p)
+{
+	p->ended = 0;
+	work_submit(&p->first, hand_on, one_ended, p);
+}
+
+static void pairs(struct pair *p, long depth, long items)
+{
+	long i;
+
+	left = items - depth;
+	in_flight = depth;
+	for (i = 0; i < depth; i++)
+		pair_begin(&p[i]);
+	loop_run();
+}
+
+static void run_continue(const long *arg)
+{
+	struct pair *p = need_memory((size_t)arg[1], sizeof(*p));
+
+	check_depth(arg);
+	loop_open(true);
+	work_open((int)arg[0]);
+	pairs(p, arg[1], arg[1]);
+	meter_start();
+	pairs(p, arg[1], arg[2]);
+	meter_stop(arg[2]);
+	work_close();
+}
+
+#endif
 
 /* The sources never run dry. */
 struct source {
@@ -126,6 +220,10 @@ static void run_suspend(const long *arg)
 const struct workload work_workloads[] = {
 #ifdef HAVE_WORK
 	{ "work", "THREADS DEPTH ITEMS", run_work },
+	{ "work-long", "THREADS DEPTH NS ITEMS", run_work_long },
+#ifdef HAVE_CONTINUE
+	{ "work-continue", "THREADS DEPTH PAIRS", run_continue },
+#endif
 	{ "suspend", "SOURCES WORKERS CYCLES", run_suspend },
 #endif
 	{ NULL, NULL, NULL },

@@ -4,16 +4,19 @@
  *
  * One thread and one loop serve all clients.  Of interest to a reader:
  *
- *   - accepting when descriptors have run out (pause_accepting),
+ *   - accepting, also when descriptors have run out (got_client),
  *   - objects embedded in the program's own struct (struct connection),
- *   - a timer put off by traffic (put_off_idle_timer),
+ *   - a timer put off by traffic (put_off_idle_timer), and one that repeats
+ *     (start_reporting),
  *   - clients that send faster than they read (send_back),
  *   - signals as callbacks of the loop, and ending such that every client
- *     gets its answer first (got_signal, begin_to_end, settle).
+ *     gets its answer first (got_signal, begin_to_end, settle),
+ *   - saying what the loop is doing when asked (say_how_it_goes).
  */
 #define _GNU_SOURCE 1
 
 #include <errno.h>
+#include <fcntl.h>
 #include <getopt.h>
 #include <inttypes.h>
 #include <limits.h>
@@ -30,13 +33,13 @@
 #include <unistd.h>
 
 #include <iv.h>
+#include <iv_inspect.h>
 #include <iv_list.h>
+#include <iv_listen.h>
 #include <iv_signal.h>
+#include <iv_tick.h>
 
 #define BUFFER_SIZE	16384
-#define MSEC		1000000L	/* in nanoseconds */
-#define BACKOFF_MIN	(10 * MSEC)
-#define BACKOFF_MAX	(1000 * MSEC)
 #define END_SECONDS	5		/* for clients to close their end */
 
 enum { EXIT_USAGE = 2 };
@@ -58,6 +61,7 @@ static struct {
 	const char	*method;
 	int		backlog;
 	int		idle_seconds;
+	int		report_seconds;		/* 0: at the end only */
 	int		descriptors;		/* 0: as many as allowed */
 	int		send_buffer;		/* 0: up to the system */
 	bool		until_eof;
@@ -68,23 +72,15 @@ static struct {
 	.idle_seconds	= 30,
 };
 
-static struct iv_fd listener;
+static struct iv_listen listener;
 static struct iv_fd input;
 static struct iv_signal interrupt = { .signum = SIGINT };
 static struct iv_signal terminate = { .signum = SIGTERM };
+static struct iv_signal user = { .signum = SIGUSR1 };
 static struct iv_list_head connections = IV_LIST_HEAD_INIT(connections);
 static bool ending;
 static struct iv_timer end_timer;
-
-/*
- * The connection to be accepted next.  Its memory is there before accept4()
- * is called, and it stays here, open, if it cannot be watched yet: no client
- * that has been accepted is dropped because something has run out.
- */
-static struct connection *next;
-static bool paused;
-static struct iv_timer retry_timer;
-static long backoff = BACKOFF_MIN;
+static struct iv_tick report_tick;
 
 static struct {
 	uint64_t	accepted;
@@ -97,7 +93,6 @@ static struct {
 	uint64_t	received;
 	uint64_t	sent;
 	uint64_t	stuck;		/* how often a client had to read first */
-	uint64_t	pauses;
 	uint64_t	turns;		/* of the loop, that had work to do */
 	uint64_t	calls;		/* made here, not in the library */
 } stats;
@@ -129,15 +124,10 @@ static void count_turn(void)
 	}
 }
 
-static void start_timer(struct iv_timer *timer, time_t sec, long nsec)
+static void start_timer(struct iv_timer *timer, time_t seconds)
 {
 	timer->expires = iv_now;
-	timer->expires.tv_sec += sec;
-	timer->expires.tv_nsec += nsec;
-	if (timer->expires.tv_nsec >= 1000 * MSEC) {
-		timer->expires.tv_sec++;
-		timer->expires.tv_nsec -= 1000 * MSEC;
-	}
+	timer->expires.tv_sec += seconds;
 	iv_timer_register(timer);
 }
 
@@ -149,21 +139,22 @@ static void stop_timer(struct iv_timer *timer)
 
 /* ---- Accepting ---------------------------------------------------------- */
 
-static void accept_clients(void *unused);
 static void got_data(void *_c);
 static void been_idle(void *_c);
 static void put_off_idle_timer(struct connection *c);
 
 /* Unlike calloc() it leaves the pages of a buffer alone until it is used. */
-static struct connection *new_connection(void)
+static struct connection *new_connection(int fd)
 {
 	struct connection *c = malloc(sizeof(*c));
 
 	if (c == NULL)
 		return NULL;
 	IV_FD_INIT(&c->fd);
+	c->fd.fd = fd;
 	c->fd.cookie = c;
 	c->fd.handler_in = got_data;
+	iv_fd_set_flags(&c->fd, IV_FD_RAW);	/* accepted as it has to be */
 	IV_TIMER_INIT(&c->idle);
 	c->idle.cookie = c;
 	c->idle.handler = been_idle;
@@ -172,101 +163,33 @@ static struct connection *new_connection(void)
 	return c;
 }
 
-static int accept_descriptor(void)
+/*
+ * The library accepts.  When descriptors have run out, clients wait in the
+ * listener's queue, and it pauses.
+ */
+static void got_client(void *unused, int fd, const struct sockaddr *from,
+		       socklen_t len)
 {
-	stats.calls++;
-#ifdef SOCK_NONBLOCK
-	return accept4(listener.fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
-#else
-	return accept(listener.fd, NULL, NULL);
-#endif
-}
+	struct connection *c;
 
-/* False, with errno, if there is nothing to accept or it has failed. */
-static bool accept_one(void)
-{
-	if (next == NULL) {
-		next = new_connection();
-		if (next == NULL)
-			return false;
+	(void)unused;
+	(void)from;
+	(void)len;
+	count_turn();
+	if (fd < 0)
+		die(EXIT_FAILURE, "cannot accept: %s", strerror(errno));
+	stats.accepted++;
+	c = new_connection(fd);
+	if (c == NULL || iv_fd_register_try(&c->fd) < 0) {
+		stats.cut++;
+		close(fd);
+		free(c);
+		return;
 	}
-	if (next->fd.fd < 0) {
-		next->fd.fd = accept_descriptor();
-		if (next->fd.fd < 0)
-			return false;
-		stats.accepted++;
-	}
-	if (iv_fd_register_try(&next->fd) < 0)
-		return false;
-
-	iv_list_add_tail(&next->list, &connections);
-	put_off_idle_timer(next);
-	next = NULL;
+	iv_list_add_tail(&c->list, &connections);
+	put_off_idle_timer(c);
 	if (++stats.active > stats.peak)
 		stats.peak = stats.active;
-	return true;
-}
-
-/*
- * Whether accepting can go on with the next client.  Linux also passes on
- * what has happened to the connection since it was established (accept(2)).
- */
-static bool client_has_gone(int error)
-{
-	switch (error) {
-	case EINTR:
-	case ECONNABORTED:
-	case EHOSTDOWN:
-	case EHOSTUNREACH:
-	case ENETDOWN:
-	case ENETUNREACH:
-	case ENOPROTOOPT:
-	case EOPNOTSUPP:
-	case EPROTO:
-#ifdef ENONET
-	case ENONET:
-#endif
-		return true;
-	default:
-		return false;
-	}
-}
-
-/*
- * EMFILE and the like: the client stays in the queue of the listener, which
- * therefore stays readable.  To go on watching it would be to spin.
- */
-static void pause_accepting(int error)
-{
-	if (stats.pauses++ == 0)
-		fprintf(stderr, "echo_server: accept: %s; trying again "
-			"later (not reported again)\n", strerror(error));
-	paused = true;
-	iv_fd_set_handler_in(&listener, NULL);
-	stop_timer(&retry_timer);
-	start_timer(&retry_timer, backoff / (1000 * MSEC),
-		    backoff % (1000 * MSEC));
-	backoff = 2 * backoff < BACKOFF_MAX ? 2 * backoff : BACKOFF_MAX;
-}
-
-static void resume_accepting(void)
-{
-	paused = false;
-	backoff = BACKOFF_MIN;
-	stop_timer(&retry_timer);
-	iv_fd_set_handler_in(&listener, accept_clients);
-}
-
-static void accept_clients(void *unused)
-{
-	(void)unused;
-	count_turn();
-	while (accept_one() || client_has_gone(errno))
-		;
-	if (errno != EAGAIN)
-		pause_accepting(errno);
-	else if (paused)
-		resume_accepting();
 }
 
 /* ---- A connection ------------------------------------------------------- */
@@ -283,9 +206,9 @@ static void close_connection(struct connection *c)
 	stats.active--;
 	free(c);
 
-	/* There is a free descriptor now: no need to wait for the timer. */
-	if (paused)
-		accept_clients(NULL);
+	/* There is a free descriptor now: no need to wait any longer. */
+	if (!ending)
+		iv_listen_again(&listener);
 	quit_if_unused();
 }
 
@@ -298,7 +221,7 @@ static void been_idle(void *_c)
 static void put_off_idle_timer(struct connection *c)
 {
 	stop_timer(&c->idle);
-	start_timer(&c->idle, option.idle_seconds, 0);
+	start_timer(&c->idle, option.idle_seconds);
 }
 
 /* After the server's end was closed: what still comes is not for us. */
@@ -423,29 +346,30 @@ static void close_all(void *unused)
 	}
 }
 
+/* Who has connected before gets an answer, too. */
 static void close_listener(void)
 {
-	paused = false;
-	stop_timer(&retry_timer);
-	iv_fd_unregister(&listener);
-	close(listener.fd);
-	if (next != NULL && next->fd.fd >= 0) {
-		stats.cut++;
-		close(next->fd.fd);
+	int fd;
+
+	iv_listen_unregister(&listener);
+	while ((fd = accept(listener.fd, NULL, NULL)) >= 0) {
+		fcntl(fd, F_SETFL, O_NONBLOCK);
+		got_client(NULL, fd, NULL, 0);
 	}
-	free(next);
+	close(listener.fd);
 }
 
 static void begin_to_end(void)
 {
 	struct iv_list_head *lh, *lh2;
 
-	accept_clients(NULL);
 	close_listener();
 	if (iv_fd_registered(&input))
 		iv_fd_unregister(&input);
+	if (iv_tick_registered(&report_tick))
+		iv_tick_unregister(&report_tick);
 	ending = true;
-	start_timer(&end_timer, END_SECONDS, 0);
+	start_timer(&end_timer, END_SECONDS);
 	iv_list_for_each_safe (lh, lh2, &connections)
 		settle(iv_list_entry(lh, struct connection, list));
 	quit_if_unused();
@@ -458,6 +382,23 @@ static void got_signal(void *unused)
 		close_all(unused);
 	else
 		begin_to_end();
+}
+
+/* Times are taken from the first of these signals on. */
+static void say_how_it_goes(void *unused)
+{
+	struct iv_metrics m;
+
+	(void)unused;
+	iv_metrics_get(&m, sizeof(m));
+	printf("loop: turns=%llu waits=%llu fd_calls=%llu timer_calls=%llu "
+	       "spinning=%llu fds=%lu timers=%lu holds=%ld", m.turns, m.waits,
+	       m.fd_calls, m.timer_calls, m.spinning, m.fds, m.timers,
+	       m.holds);
+	printf(" slept_ms=%llu late_us=%llu longest_us=%llu\n",
+	       m.slept_ns / 1000000, m.late_ns_max / 1000, m.longest_ns / 1000);
+	iv_dump(STDOUT_FILENO);
+	iv_metrics_time(1);
 }
 
 static void got_input(void *unused)
@@ -538,19 +479,18 @@ static void announce(int fd)
 
 static void start_listening(void)
 {
-	IV_FD_INIT(&listener);
+	IV_LISTEN_INIT(&listener);
 	listener.fd = open_listener();
-	listener.handler_in = accept_clients;
-	iv_fd_register(&listener);
-	IV_TIMER_INIT(&retry_timer);
-	retry_timer.handler = accept_clients;
+	listener.handler = got_client;
+	if (iv_listen_register(&listener) < 0)
+		die(EXIT_FAILURE, "iv_listen_register: %s", strerror(errno));
 	announce(listener.fd);
 }
 
-static void start_signal(struct iv_signal *sig)
+static void start_signal(struct iv_signal *sig, void (*handler)(void *))
 {
 	IV_SIGNAL_INIT(sig);
-	sig->handler = got_signal;
+	sig->handler = handler;
 	if (iv_signal_register(sig) < 0)
 		die(EXIT_FAILURE, "iv_signal_register: %s", strerror(errno));
 }
@@ -607,32 +547,49 @@ static uint64_t microseconds(struct timeval tv)
 	return tv.tv_sec * UINT64_C(1000000) + tv.tv_usec;
 }
 
-static void print_statistics(void)
+static void print_statistics(const char *label)
 {
 	struct rusage usage;
 
 	getrusage(RUSAGE_SELF, &usage);
-	printf("statistics: accepted=%" PRIu64 " active=%" PRIu64
+	printf("%s: accepted=%" PRIu64 " active=%" PRIu64
 	       " peak=%" PRIu64 " idle=%" PRIu64 " reset=%" PRIu64
-	       " cut=%" PRIu64, stats.accepted, stats.active, stats.peak,
+	       " cut=%" PRIu64, label, stats.accepted, stats.active, stats.peak,
 	       stats.idle, stats.reset, stats.cut);
 	printf(" requests=%" PRIu64 " received=%" PRIu64 " sent=%" PRIu64
-	       " stuck=%" PRIu64 " pauses=%" PRIu64 " turns=%" PRIu64
+	       " stuck=%" PRIu64 " pauses=%lu turns=%" PRIu64
 	       " calls=%" PRIu64, stats.requests, stats.received, stats.sent,
-	       stats.stuck, stats.pauses, stats.turns, stats.calls);
+	       stats.stuck, listener.paused, stats.turns, stats.calls);
 	printf(" user_us=%" PRIu64 " system_us=%" PRIu64 " method=%s\n",
 	       microseconds(usage.ru_utime), microseconds(usage.ru_stime),
 	       iv_poll_method_name());
 }
 
+static void report(void *unused)
+{
+	(void)unused;
+	print_statistics("report");
+}
+
+/* At each full interval since the start, however late the loop is. */
+static void start_reporting(void)
+{
+	IV_TICK_INIT(&report_tick);
+	report_tick.interval.tv_sec = option.report_seconds;
+	report_tick.handler = report;
+	if (option.report_seconds > 0)
+		iv_tick_register(&report_tick);
+}
+
 static const char usage_text[] =
 "usage: echo_server [OPTION]...\n"
 "Sends back what TCP clients send.  SIGINT or SIGTERM: answers what has come,\n"
-"prints statistics, ends.\n"
+"prints statistics, ends.  SIGUSR1: prints what the loop does.\n"
 "\n"
 "  --port N         port to listen on; 0: any, see the first line (7777)\n"
 "  --host ADDRESS   address to listen on (127.0.0.1)\n"
 "  --idle SECONDS   closes connections that are silent for so long (30)\n"
+"  --report SECONDS prints statistics so often, too (never)\n"
 "  --backlog N      clients that may wait to be accepted (the most allowed)\n"
 "  --descriptors N  uses at most so many (as many as the system allows)\n"
 "  --send-buffer N  bytes per connection in the kernel (as the system likes)\n"
@@ -658,6 +615,7 @@ static const struct option long_options[] = {
 	{ "port", required_argument, NULL, 'p' },
 	{ "host", required_argument, NULL, 'a' },
 	{ "idle", required_argument, NULL, 'i' },
+	{ "report", required_argument, NULL, 'r' },
 	{ "backlog", required_argument, NULL, 'b' },
 	{ "descriptors", required_argument, NULL, 'd' },
 	{ "send-buffer", required_argument, NULL, 's' },
@@ -679,6 +637,9 @@ static void parse_option(int c)
 		break;
 	case 'i':
 		option.idle_seconds = number("idle", optarg, 1, 1000000);
+		break;
+	case 'r':
+		option.report_seconds = number("report", optarg, 1, 1000000);
 		break;
 	case 'b':
 		option.backlog = number("backlog", optarg, 1, 1000000);
@@ -721,19 +682,22 @@ int main(int argc, char **argv)
 
 	start_loop();
 	limit_descriptors();
-	start_signal(&interrupt);
-	start_signal(&terminate);
+	start_signal(&interrupt, got_signal);
+	start_signal(&terminate, got_signal);
+	start_signal(&user, say_how_it_goes);
 	start_input();
 	IV_TIMER_INIT(&end_timer);
 	end_timer.handler = close_all;
+	start_reporting();
 	start_listening();
 
 	iv_main();
 
-	print_statistics();
+	print_statistics("statistics");
 	stop_timer(&end_timer);
 	iv_signal_unregister(&interrupt);
 	iv_signal_unregister(&terminate);
+	iv_signal_unregister(&user);
 	iv_deinit();
 	return EXIT_SUCCESS;
 }

@@ -6,12 +6,14 @@
  *
  * Of interest to a reader:
  *
- *   - a client belongs to one thread, and nothing of it needs a lock; the
- *     only thing shared is the queue on the way there (hand_over, got_mail),
+ *   - each thread accepts for itself: one listener, an iv_listen of it in each
+ *     loop, and the kernel wakes one of them (start_accepting),
+ *   - a client belongs to the thread that has accepted it, and nothing of it
+ *     needs a lock,
  *   - an object is registered by the thread that is to own it (run),
- *   - nobody posts to an event before it was registered or afterwards: the
- *     threads say when they are ready (one_is_ready), and posts are made with
- *     the lock held that the receiver takes before it unregisters,
+ *   - nobody posts to an event before it was registered: the threads say when
+ *     they are ready (one_is_ready); nor afterwards: only the main thread
+ *     posts to them, once,
  *   - threads that the loop waits for: iv_main() returns when they have
  *     ended (stop).
  */
@@ -28,6 +30,7 @@
 #include <iv.h>
 #include <iv_event.h>
 #include <iv_list.h>
+#include <iv_listen.h>
 #include <iv_signal.h>
 #include <iv_thread.h>
 
@@ -41,19 +44,15 @@ struct client {
 };
 
 struct worker {
-	struct iv_event		mail;
-
-	pthread_mutex_t		lock;
-	struct iv_list_head	queue;	/* clients on their way */
-	int			ending;
-
-	/* The thread's own. */
+	struct iv_event		end;	/* posted by the main thread */
+	struct iv_listen	listen;
 	struct iv_list_head	clients;
 	unsigned long		served;
 };
 
 static struct worker workers[THREADS_MAX];
 static int threads;
+static int listener;
 
 /* ---- Clients, in the threads -------------------------------------------- */
 
@@ -100,11 +99,26 @@ static void got_data(void *_c)
 
 /* ---- The threads --------------------------------------------------------- */
 
-static void take_client(struct worker *w, struct client *c)
+static void got_client(void *_w, int fd, const struct sockaddr *from,
+		       socklen_t len)
 {
+	struct worker *w = _w;
+	struct client *c = calloc(1, sizeof(*c));
+
+	(void)from;
+	(void)len;
+	if (c == NULL) {
+		close(fd);
+		return;
+	}
+	IV_FD_INIT(&c->fd);
+	c->fd.fd = fd;
+	c->fd.cookie = c;
+	c->fd.handler_in = got_data;
+	iv_fd_set_flags(&c->fd, IV_FD_RAW);	/* accepted as it has to be */
 	if (iv_fd_register_try(&c->fd) < 0) {
 		perror("echo_threads: client");
-		close(c->fd.fd);
+		close(fd);
 		free(c);
 		return;
 	}
@@ -112,37 +126,29 @@ static void take_client(struct worker *w, struct client *c)
 	w->served++;
 }
 
-/* Nothing keeps the thread's loop running after this. */
-static void end(struct worker *w)
+static void start_accepting(struct worker *w)
 {
+	IV_LISTEN_INIT(&w->listen);
+	w->listen.fd = listener;
+	w->listen.flags = IV_LISTEN_EXCLUSIVE;
+	w->listen.cookie = w;
+	w->listen.handler = got_client;
+	if (iv_listen_register(&w->listen) == 0)
+		return;
+	perror("echo_threads: iv_listen_register");
+	exit(EXIT_FAILURE);
+}
+
+/* Nothing keeps the thread's loop running after this. */
+static void end(void *_w)
+{
+	struct worker *w = _w;
 	struct iv_list_head *lh, *next;
 
 	iv_list_for_each_safe (lh, next, &w->clients)
 		drop(iv_container_of(lh, struct client, list));
-	iv_event_unregister(&w->mail);
-}
-
-/* Many posts may be one call, so it takes all there is. */
-static void got_mail(void *_w)
-{
-	struct worker *w = _w;
-	struct iv_list_head queue, *lh, *next;
-	int ending;
-
-	INIT_IV_LIST_HEAD(&queue);
-	pthread_mutex_lock(&w->lock);
-	iv_list_splice_tail_init(&w->queue, &queue);
-	ending = w->ending;
-	pthread_mutex_unlock(&w->lock);
-
-	iv_list_for_each_safe (lh, next, &queue) {
-		struct client *c = iv_container_of(lh, struct client, list);
-
-		iv_list_del(&c->list);
-		take_client(w, c);
-	}
-	if (ending)
-		end(w);
+	iv_listen_unregister(&w->listen);
+	iv_event_unregister(&w->end);
 }
 
 static struct iv_event one_ready;	/* the main thread's */
@@ -163,13 +169,14 @@ static void run(void *_w)
 
 	iv_init();
 	INIT_IV_LIST_HEAD(&w->clients);
-	IV_EVENT_INIT(&w->mail);
-	w->mail.cookie = w;
-	w->mail.handler = got_mail;
-	if (iv_event_register(&w->mail) < 0) {
+	IV_EVENT_INIT(&w->end);
+	w->end.cookie = w;
+	w->end.handler = end;
+	if (iv_event_register(&w->end) < 0) {
 		perror("echo_threads: iv_event_register");
 		exit(EXIT_FAILURE);
 	}
+	start_accepting(w);
 	say_ready();
 	iv_main();
 	iv_deinit();
@@ -177,83 +184,19 @@ static void run(void *_w)
 
 /* ---- The main thread ----------------------------------------------------- */
 
-static struct iv_fd listener;
-static struct iv_timer retry;
 static struct iv_signal signals[2] = {
 	{ .signum = SIGINT }, { .signum = SIGTERM },
 };
-
-static void hand_over(struct worker *w, struct client *c)
-{
-	pthread_mutex_lock(&w->lock);
-	iv_list_add_tail(&c->list, &w->queue);
-	iv_event_post(&w->mail);
-	pthread_mutex_unlock(&w->lock);
-}
-
-static void add_client(int fd)
-{
-	static int turn;
-	struct client *c = calloc(1, sizeof(*c));
-
-	if (c == NULL) {
-		close(fd);
-		return;
-	}
-	IV_FD_INIT(&c->fd);
-	c->fd.fd = fd;
-	c->fd.cookie = c;
-	c->fd.handler_in = got_data;
-	hand_over(&workers[turn++ % threads], c);
-}
-
-static void got_client(void *unused);
-
-static void accept_again(void *unused)
-{
-	(void)unused;
-	iv_fd_set_handler_in(&listener, got_client);
-}
-
-/* Out of descriptors: the queue stays readable, and to watch it would be to
-   spin. */
-static void pause_accepting(void)
-{
-	iv_fd_set_handler_in(&listener, NULL);
-	retry.expires = iv_now;
-	retry.expires.tv_sec++;
-	iv_timer_register(&retry);
-}
-
-static void got_client(void *unused)
-{
-	int fd = accept(listener.fd, NULL, NULL);
-
-	(void)unused;
-	if (fd >= 0)
-		add_client(fd);
-	else if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS ||
-		 errno == ENOMEM)
-		pause_accepting();
-}
 
 static void stop(void *unused)
 {
 	int i;
 
 	(void)unused;
-	iv_fd_unregister(&listener);
-	close(listener.fd);
-	if (iv_timer_registered(&retry))
-		iv_timer_unregister(&retry);
 	for (i = 0; i < 2; i++)
 		iv_signal_unregister(&signals[i]);
-	for (i = 0; i < threads; i++) {
-		pthread_mutex_lock(&workers[i].lock);
-		workers[i].ending = 1;
-		iv_event_post(&workers[i].mail);
-		pthread_mutex_unlock(&workers[i].lock);
-	}
+	for (i = 0; i < threads; i++)
+		iv_event_post(&workers[i].end);
 }
 
 /* Before this they just end the program. */
@@ -271,14 +214,12 @@ static void start_signals(void)
 	}
 }
 
-static void start_accepting(void)
+static void announce(void)
 {
 	struct sockaddr_in address;
 	socklen_t length = sizeof(address);
 
-	start_signals();
-	iv_fd_register(&listener);
-	getsockname(listener.fd, (struct sockaddr *)&address, &length);
+	getsockname(listener, (struct sockaddr *)&address, &length);
 	printf("listening: port=%d threads=%d method=%s\n",
 	       ntohs(address.sin_port), threads, iv_poll_method_name());
 }
@@ -293,7 +234,8 @@ static void one_is_ready(void *unused)
 	pthread_mutex_unlock(&ready_lock);
 	if (all) {
 		iv_event_unregister(&one_ready);
-		start_accepting();
+		start_signals();
+		announce();
 	}
 }
 
@@ -306,17 +248,12 @@ static int open_listener(int port)
 	};
 	int yes = 1;
 
-	IV_TIMER_INIT(&retry);
-	retry.handler = accept_again;
-	IV_FD_INIT(&listener);
-	listener.fd = socket(AF_INET, SOCK_STREAM, 0);
-	listener.handler_in = got_client;
-	if (listener.fd < 0 ||
-	    setsockopt(listener.fd, SOL_SOCKET, SO_REUSEADDR, &yes,
+	listener = socket(AF_INET, SOCK_STREAM, 0);
+	if (listener < 0 ||
+	    setsockopt(listener, SOL_SOCKET, SO_REUSEADDR, &yes,
 		       sizeof(yes)) < 0 ||
-	    bind(listener.fd, (struct sockaddr *)&address,
-		 sizeof(address)) < 0 ||
-	    listen(listener.fd, SOMAXCONN) < 0)
+	    bind(listener, (struct sockaddr *)&address, sizeof(address)) < 0 ||
+	    listen(listener, SOMAXCONN) < 0)
 		return -1;
 	return 0;
 }
@@ -330,11 +267,7 @@ static int start_threads(void)
 	if (iv_event_register(&one_ready) < 0)
 		return -1;
 	for (i = 0; i < threads; i++) {
-		struct worker *w = &workers[i];
-
-		pthread_mutex_init(&w->lock, NULL);
-		INIT_IV_LIST_HEAD(&w->queue);
-		if (iv_thread_create("worker", run, w) < 0)
+		if (iv_thread_create("worker", run, &workers[i]) < 0)
 			return -1;
 	}
 	return 0;
@@ -359,6 +292,7 @@ int main(int argc, char **argv)
 	}
 	iv_main();
 	iv_deinit();
+	close(listener);
 	for (i = 0; i < threads; i++)
 		printf("thread %d: %lu clients\n", i + 1, workers[i].served);
 	return EXIT_SUCCESS;

@@ -105,7 +105,7 @@ static void job_changed(void *_job, int status, const struct rusage *usage)
 	take_lines();
 }
 
-/* In the child. */
+/* In the child, where SIGPIPE is not ignored any more. */
 static void run_shell(void *command)
 {
 	execl("/bin/sh", "sh", "-c", command, (char *)NULL);

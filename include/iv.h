@@ -16,6 +16,7 @@
 #define __IV_H
 
 #include <errno.h>
+#include <sched.h>	/* struct timespec, also in strict C89 and C99 */
 #include <stddef.h>
 #include <sys/types.h>
 #include <sys/socket.h>
@@ -26,6 +27,14 @@
 #ifdef __cplusplus
 extern "C" {
 #endif
+
+/* ---- Version ----------------------------------------------------------- */
+
+/* Of this header: 10000 * major + 100 * minor + patch.  Since 1.1. */
+#define IV_VERSION		10100
+
+/* Of the library that is in use, such as "1.1.0".  Any thread.  Since 1.1. */
+const char *iv_version(void);
 
 /* ---- The loop ---------------------------------------------------------- */
 
@@ -62,7 +71,7 @@ void iv_quit(void);
 void iv_deinit(void);
 
 /*
- * Name of the poll method in use: "epoll-timerfd", "epoll", "kqueue",
+ * Name of the poll method of the calling thread's loop: "epoll-timerfd", "epoll", "kqueue",
  * "dev_poll", "port-timer", "port", "ppoll" or "poll"; NULL before the first
  * iv_init() of the process.  Any thread.
  */
@@ -87,6 +96,16 @@ void iv_set_fatal_msg_handler(void (*handler)(const char *msg));
  * Linux).  Any thread, also in a signal handler.  Since 0.40.
  */
 unsigned long iv_get_thread_id(void);
+
+/*
+ * From now on the library has its memory from REALLOC_LIKE, which works as
+ * realloc(3) does, for P that is NULL as malloc(3), and as free(3) if SIZE is
+ * 0; NULL: from the C library, as by default.  It is called by any thread, at
+ * times by several at once, and may not call the library.  For the whole
+ * process; no other call may come before it but those to iv_tls_user_register()
+ * and about messages.  Fatal: after the first iv_init().  Since 1.1.
+ */
+void iv_set_allocator(void *(*realloc_like)(void *p, size_t size));
 
 /* ---- Time -------------------------------------------------------------- */
 
@@ -141,6 +160,41 @@ void iv_fd_register(struct iv_fd *);
  */
 int iv_fd_register_try(struct iv_fd *);
 
+/*
+ * Between IV_FD_INIT() and registering, for good: what is special about this
+ * one.  FLAGS: any of those below, 0 takes them back.  Needs no loop.
+ * Since 1.1.
+ */
+void iv_fd_set_flags(struct iv_fd *, unsigned flags);
+
+/* The descriptor's modes are left as they are: close-on-exec, nonblocking,
+   SO_OOBINLINE.  Registering makes no system call then; what would be refused
+   has its handlers called once, as for an error. */
+#define IV_FD_RAW	0x01
+
+/* Handlers are called when something changes, and have to read or write until
+   EAGAIN, or call iv_fd_kick().  Setting handlers then costs no system call.
+   Poll methods other than epoll and kqueue have no edges: there it changes
+   nothing. */
+#define IV_FD_EDGE	0x02
+
+/* A listener that several loops watch: only one of them is woken, or where the
+   kernel cannot do that, all.  handler_in and handler_err only; not with
+   IV_FD_PRI or IV_FD_EDGE: iv_fd_register_try() says EINVAL. */
+#define IV_FD_EXCLUSIVE	0x04
+
+/* Does not keep iv_main() running. */
+#define IV_FD_NOREF	0x08
+
+/* A regular file, /dev/null and the like are always ready, as poll(2) has it,
+   and not refused with EPERM.  With IV_FD_EDGE: once, and after each kick. */
+#define IV_FD_ANY	0x10
+
+/* Exceptional conditions (POLLPRI) call handler_err, too.  Refused with
+   EOPNOTSUPP by kqueue where it does not know them (FreeBSD, NetBSD), or not
+   of this descriptor. */
+#define IV_FD_PRI	0x20
+
 /* Stops watching.  No handler runs any more.  Call it before close(2). */
 void iv_fd_unregister(struct iv_fd *);
 
@@ -151,6 +205,21 @@ int iv_fd_registered(const struct iv_fd *);
 void iv_fd_set_handler_in(struct iv_fd *, void (*)(void *));
 void iv_fd_set_handler_out(struct iv_fd *, void (*)(void *));
 void iv_fd_set_handler_err(struct iv_fd *, void (*)(void *));
+
+/*
+ * Between these no handler is called, whatever they are set to; that costs as
+ * much as to set them to NULL and back.  Suspending what is suspended, and
+ * resuming what is not, does nothing.  Registering resumes.  Since 1.1.
+ */
+void iv_fd_suspend(struct iv_fd *);
+void iv_fd_resume(struct iv_fd *);
+
+/*
+ * Makes the next turn call handler_in (if IN is not 0) and handler_out (if OUT
+ * is not 0), once, whatever the kernel says.  Of a handler that is NULL or
+ * suspended this is remembered until it can be called.  Since 1.1.
+ */
+void iv_fd_kick(struct iv_fd *, int in, int out);
 
 /* ---- Tasks ------------------------------------------------------------- */
 
@@ -170,6 +239,9 @@ void IV_TASK_INIT(struct iv_task *);
 
 void iv_task_register(struct iv_task *);
 void iv_task_unregister(struct iv_task *);
+
+/* iv_task_register(), unless it is registered already.  Since 1.1. */
+void iv_task_ensure(struct iv_task *);
 
 /* 1 from registering until just before the handler runs, else 0. */
 int iv_task_registered(const struct iv_task *);
@@ -197,6 +269,28 @@ void iv_timer_unregister(struct iv_timer *);
 
 /* 1 from registering until just before the handler runs, else 0. */
 int iv_timer_registered(const struct iv_timer *);
+
+/*
+ * Registers a timer for AT, or moves one that is registered there, in one
+ * step: to the end of those of that time.  AT may be its own expires.
+ * Since 1.1.
+ */
+void iv_timer_set_expires(struct iv_timer *, const struct timespec *at);
+
+/*
+ * The same for SEC seconds and NSEC nanoseconds from now, by the clock and not
+ * by iv_now: however long the handler has been running, it is not early.
+ * Negative: due at once.  Since 1.1.
+ */
+void iv_timer_set_after(struct iv_timer *, time_t sec, long nsec);
+
+/*
+ * From now on the timers of the calling thread's loop may be late by this much,
+ * so that the loop sleeps longer and one wake-up serves many.  They are not
+ * early, and keep their order.  Zero, the default: as exact as the system
+ * permits.  Fatal: a negative one.  Since 1.1.
+ */
+void iv_set_timer_slack(const struct timespec *);
 
 #ifdef __cplusplus
 }

@@ -53,13 +53,13 @@ void iv_avl_tree_delete(struct iv_avl_tree *tree, struct iv_avl_node *node);
 struct iv_avl_node *iv_avl_tree_next(struct iv_avl_node *node);
 struct iv_avl_node *iv_avl_tree_prev(struct iv_avl_node *node);
 
-static inline int iv_avl_tree_empty(const struct iv_avl_tree *tree)
+static __inline__ int iv_avl_tree_empty(const struct iv_avl_tree *tree)
 {
 	return tree->root == NULL;
 }
 
 /* The first and the last node, or NULL in an empty tree. */
-static inline struct iv_avl_node *
+static __inline__ struct iv_avl_node *
 iv_avl_tree_min(const struct iv_avl_tree *tree)
 {
 	struct iv_avl_node *an = tree->root;
@@ -69,7 +69,7 @@ iv_avl_tree_min(const struct iv_avl_tree *tree)
 	return an;
 }
 
-static inline struct iv_avl_node *
+static __inline__ struct iv_avl_node *
 iv_avl_tree_max(const struct iv_avl_tree *tree)
 {
 	struct iv_avl_node *an = tree->root;
@@ -80,7 +80,7 @@ iv_avl_tree_max(const struct iv_avl_tree *tree)
 }
 
 /* iv_avl_tree_next() that maps NULL to NULL. */
-static inline struct iv_avl_node *iv_avl_tree_next_safe(struct iv_avl_node *an)
+static __inline__ struct iv_avl_node *iv_avl_tree_next_safe(struct iv_avl_node *an)
 {
 	return an != NULL ? iv_avl_tree_next(an) : NULL;
 }

@@ -20,7 +20,7 @@ struct iv_event {
 	struct iv_list_head	list;	/* private */
 };
 
-static inline void IV_EVENT_INIT(struct iv_event *ev)
+static __inline__ void IV_EVENT_INIT(struct iv_event *ev)
 {
 	ev->owner = NULL;
 }

@@ -20,7 +20,7 @@ struct iv_event_raw {
 	int	event_wfd;		/* private */
 };
 
-static inline void IV_EVENT_RAW_INIT(struct iv_event_raw *ev)
+static __inline__ void IV_EVENT_RAW_INIT(struct iv_event_raw *ev)
 {
 	(void)ev;
 }
@@ -40,6 +40,14 @@ void iv_event_raw_unregister(struct iv_event_raw *);
  * has not called exec.  Leaves errno alone.
  */
 void iv_event_raw_post(const struct iv_event_raw *);
+
+/*
+ * The descriptor that foreign code writes to in order to post: 8 bytes, a
+ * uint64_t of 1, at once.  It does not block, and stays the event's.  Any
+ * thread, while the event is registered.  Another one in a forked child that
+ * goes on with the loop.  Since 1.1.
+ */
+int iv_event_raw_fd(const struct iv_event_raw *);
 
 #ifdef __cplusplus
 }

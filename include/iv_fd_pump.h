@@ -38,7 +38,7 @@ struct iv_fd_pump {
 /* At the end of the data, shutdown(2) TO_FD for writing. */
 #define IV_FD_PUMP_FLAG_RELAY_EOF	1
 
-static inline void IV_FD_PUMP_INIT(struct iv_fd_pump *pump)
+static __inline__ void IV_FD_PUMP_INIT(struct iv_fd_pump *pump)
 {
 	(void)pump;
 }
@@ -58,12 +58,13 @@ void iv_fd_pump_destroy(struct iv_fd_pump *);
 
 /*
  * Reads once and writes once, as far as possible.  To be called when a
- * descriptor is ready in a band that SET_BANDS asked for.
+ * descriptor is ready in a band that SET_BANDS asked for.  From a socket that
+ * is no byte stream it reads one message, and writes it whole.
  *
  * 1: there is more to do; 0: all has been written up to the end of the data;
  * both after calling SET_BANDS.  -1 with errno: reading or writing failed
  * (as read(2), write(2) and splice(2) say; EIO if nothing at all could be
- * written; ENOMEM).  EAGAIN and EINTR are not failures.
+ * written; EMSGSIZE; ENOMEM).  EAGAIN and EINTR are not failures.
  */
 int iv_fd_pump_pump(struct iv_fd_pump *);
 

@@ -36,12 +36,12 @@ struct iv_inotify_watch {
 	struct iv_avl_node	an;	/* private */
 };
 
-static inline void IV_INOTIFY_INIT(struct iv_inotify *inotify)
+static __inline__ void IV_INOTIFY_INIT(struct iv_inotify *inotify)
 {
 	(void)inotify;
 }
 
-static inline void IV_INOTIFY_WATCH_INIT(struct iv_inotify_watch *watch)
+static __inline__ void IV_INOTIFY_WATCH_INIT(struct iv_inotify_watch *watch)
 {
 	(void)watch;
 }
@@ -68,7 +68,7 @@ void iv_inotify_unregister(struct iv_inotify *);
  * ENOSPC, ENOTDIR, also with IN_ONLYDIR; EBADF: the instance is not
  * registered).
  *
- * The event is valid during the call.  event->name may be read as a string
+ * The event is valid during the call, whatever the handler does.  event->name may be read as a string
  * even if event->len is 0, but means nothing then.
  *
  * Several watches may share an inode: each gets the events in its own mask,
@@ -79,13 +79,15 @@ void iv_inotify_unregister(struct iv_inotify *);
  * Before HANDLER is called with IN_IGNORED, or the first time if the mask has
  * IN_ONESHOT, the watch is unregistered.
  *
- * If the kernel's queue overflows (IN_Q_OVERFLOW) events are lost silently.
+ * If the kernel's queue overflows, events are lost.  Each watch of the instance
+ * with IN_Q_OVERFLOW in its mask then gets an event with that and wd -1, since
+ * 1.1: look at the files themselves, once more.
  */
 int iv_inotify_watch_register(struct iv_inotify_watch *);
 
 /*
  * No handler runs any more.  Harmless for a watch that was registered once
- * but is no longer, or whose registration failed.  Any handler may call it
+ * but is no longer, or whose registration failed; fatal for one of zeros.  Any handler may call it
  * and free the watch.
  */
 void iv_inotify_watch_unregister(struct iv_inotify_watch *);

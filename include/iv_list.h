@@ -45,7 +45,7 @@ struct iv_list_head {
 	} while (0)
 
 /* Puts ELEM at the front. */
-static inline void
+static __inline__ void
 iv_list_add(struct iv_list_head *elem, struct iv_list_head *head)
 {
 	struct iv_list_head *next = head->next;
@@ -57,7 +57,7 @@ iv_list_add(struct iv_list_head *elem, struct iv_list_head *head)
 }
 
 /* Puts ELEM at the end. */
-static inline void
+static __inline__ void
 iv_list_add_tail(struct iv_list_head *elem, struct iv_list_head *head)
 {
 	struct iv_list_head *prev = head->prev;
@@ -69,7 +69,7 @@ iv_list_add_tail(struct iv_list_head *elem, struct iv_list_head *head)
 }
 
 /* Takes ELEM off its list; both its pointers become NULL. */
-static inline void iv_list_del(struct iv_list_head *elem)
+static __inline__ void iv_list_del(struct iv_list_head *elem)
 {
 	elem->prev->next = elem->next;
 	elem->next->prev = elem->prev;
@@ -78,7 +78,7 @@ static inline void iv_list_del(struct iv_list_head *elem)
 }
 
 /* Takes ELEM off its list and makes it an empty list of its own. */
-static inline void iv_list_del_init(struct iv_list_head *elem)
+static __inline__ void iv_list_del_init(struct iv_list_head *elem)
 {
 	elem->prev->next = elem->next;
 	elem->next->prev = elem->prev;
@@ -86,13 +86,13 @@ static inline void iv_list_del_init(struct iv_list_head *elem)
 }
 
 /* 1 if nothing is on the list, else 0. */
-static inline int iv_list_empty(const struct iv_list_head *head)
+static __inline__ int iv_list_empty(const struct iv_list_head *head)
 {
 	return head->next == head;
 }
 
 /* Moves the (non-empty) contents of LIST between PREV and NEXT. */
-static inline void
+static __inline__ void
 __iv_list_splice(struct iv_list_head *list, struct iv_list_head *prev,
 		 struct iv_list_head *next)
 {
@@ -106,14 +106,14 @@ __iv_list_splice(struct iv_list_head *list, struct iv_list_head *prev,
  * Move all of LIST to the front (splice) or the end (splice_tail) of HEAD.
  * An empty LIST changes nothing.  Only the _init forms leave LIST usable.
  */
-static inline void
+static __inline__ void
 iv_list_splice(struct iv_list_head *list, struct iv_list_head *head)
 {
 	if (!iv_list_empty(list))
 		__iv_list_splice(list, head, head->next);
 }
 
-static inline void
+static __inline__ void
 iv_list_splice_init(struct iv_list_head *list, struct iv_list_head *head)
 {
 	if (!iv_list_empty(list)) {
@@ -122,14 +122,14 @@ iv_list_splice_init(struct iv_list_head *list, struct iv_list_head *head)
 	}
 }
 
-static inline void
+static __inline__ void
 iv_list_splice_tail(struct iv_list_head *list, struct iv_list_head *head)
 {
 	if (!iv_list_empty(list))
 		__iv_list_splice(list, head->prev, head);
 }
 
-static inline void
+static __inline__ void
 iv_list_splice_tail_init(struct iv_list_head *list, struct iv_list_head *head)
 {
 	if (!iv_list_empty(list)) {

@@ -18,7 +18,7 @@ struct iv_popen_request {
 	void	*child;		/* private */
 };
 
-static inline void IV_POPEN_REQUEST_INIT(struct iv_popen_request *req)
+static __inline__ void IV_POPEN_REQUEST_INIT(struct iv_popen_request *req)
 {
 	req->child = NULL;
 }

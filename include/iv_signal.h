@@ -49,7 +49,7 @@ struct iv_signal {
 	struct iv_event_raw	ev;	/* private */
 };
 
-static inline void IV_SIGNAL_INIT(struct iv_signal *sig)
+static __inline__ void IV_SIGNAL_INIT(struct iv_signal *sig)
 {
 	sig->an.left = NULL;
 }

@@ -35,14 +35,24 @@ struct iv_work_item {
 	struct iv_list_head	list;	/* private */
 };
 
-static inline void IV_WORK_POOL_INIT(struct iv_work_pool *pool)
+/* Since 1.1.  More may be added at the end. */
+struct iv_work_stats {
+	unsigned long	queued;		/* items that have not been started */
+	unsigned long	running;	/* items that a thread is at */
+	unsigned long	done;		/* items completed so far */
+	unsigned long	workers;	/* threads */
+	struct timespec	longest_wait;	/* of an item that was to be started */
+	struct timespec	longest_run;	/* of a work function */
+};
+
+static __inline__ void IV_WORK_POOL_INIT(struct iv_work_pool *pool)
 {
 	pool->thread_start = NULL;
 	pool->thread_stop = NULL;
 	pool->priv = NULL;
 }
 
-static inline void IV_WORK_ITEM_INIT(struct iv_work_item *item)
+static __inline__ void IV_WORK_ITEM_INIT(struct iv_work_item *item)
 {
 	item->list.next = NULL;
 	item->list.prev = NULL;
@@ -74,7 +84,6 @@ void iv_work_pool_put(struct iv_work_pool *pool);
  * by the calling one, the owner.  Items are started in the order of
  * submission.  The item belongs to the pool until its completion is called,
  * which may submit it again or free it; submitting it before that is fatal.
- * There is no cancellation.
  *
  * If no thread can be started, a thread that exists does the work, and if
  * there is none, the owner's own loop.
@@ -92,6 +101,33 @@ void iv_work_pool_submit_work(struct iv_work_pool *pool,
  */
 void iv_work_pool_submit_continuation(struct iv_work_pool *pool,
 				      struct iv_work_item *item);
+
+/*
+ * Takes ITEM back: 0 if its work has not been started; neither function is
+ * called then, and the item is the caller's again.  -1 with errno EBUSY if it
+ * has, or if the item is not in the pool.  Owner only; POOL may be NULL.  Takes
+ * the longer the more items wait.  Since 1.1.
+ */
+int iv_work_pool_cancel(struct iv_work_pool *pool, struct iv_work_item *item);
+
+/*
+ * Calls HANDLER once, in the owner's loop, when all items that have been
+ * submitted before, and what their work functions have submitted by way of
+ * continuation, are completed or taken back.  Also after iv_work_pool_put(); not
+ * if the owner's loop goes first.  0, or -1 with errno (ENOMEM).  Owner only.
+ * Since 1.1.
+ */
+int iv_work_pool_when_idle(struct iv_work_pool *pool, void *cookie,
+			   void (*handler)(void *cookie));
+
+/*
+ * Writes the figures of now to STATS, at most SIZE bytes of them, which is
+ * sizeof(*stats).  The two times are 0 at first: they are measured from the
+ * first call for this pool on, at some cost for each item.  The longest wait
+ * is that of samples.  Owner only.  Since 1.1.
+ */
+void iv_work_pool_stats(const struct iv_work_pool *pool,
+			struct iv_work_stats *stats, size_t size);
 
 #ifdef __cplusplus
 }

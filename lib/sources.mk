@@ -5,14 +5,23 @@
 
 include_HEADERS = \
 	include/iv.h \
+	include/iv_alarm.h \
 	include/iv_avl.h \
 	include/iv_event.h \
 	include/iv_event_raw.h \
 	include/iv_fd_pump.h \
+	include/iv_hook.h \
+	include/iv_inspect.h \
+	include/iv_listen.h \
+	include/iv_loop.h \
+	include/iv_follow.h \
 	include/iv_list.h \
+	include/iv_path.h \
 	include/iv_popen.h \
 	include/iv_signal.h \
+	include/iv_spawn.h \
 	include/iv_thread.h \
+	include/iv_tick.h \
 	include/iv_tls.h \
 	include/iv_wait.h \
 	include/iv_work.h
@@ -23,26 +32,55 @@ LIB_SOURCES = \
 	lib/base/timerq.c \
 	lib/base/timerq.h \
 	lib/base/timespec.h \
+	lib/base/workq.c \
+	lib/base/workq.h \
+	lib/sys/accept.c \
 	lib/sys/child.c \
 	lib/sys/child.h \
 	lib/sys/clock.c \
+	lib/sys/clockfd.c \
+	lib/sys/clockfd.h \
+	lib/sys/exec.c \
+	lib/sys/exec.h \
 	lib/sys/fatal.c \
 	lib/sys/fd.c \
+	lib/sys/file.c \
+	lib/sys/file.h \
+	lib/sys/fork.c \
+	lib/sys/io.c \
+	lib/sys/memory.c \
+	lib/sys/message.c \
+	lib/sys/message.h \
+	lib/sys/print.c \
+	lib/sys/probe.h \
+	lib/sys/race.h \
 	lib/sys/sig.c \
 	lib/sys/sig.h \
 	lib/sys/splice.c \
 	lib/sys/splice.h \
 	lib/sys/sys.h \
 	lib/sys/thread.c \
+	lib/sys/version.c \
+	lib/sys/vnode.c \
 	lib/sys/wake.c \
 	lib/loop/check.c \
 	lib/loop/check.h \
+	lib/loop/embed.c \
 	lib/loop/event.c \
 	lib/loop/event.h \
 	lib/loop/fd.c \
 	lib/loop/fd.h \
+	lib/loop/fork.c \
+	lib/loop/fork.h \
+	lib/loop/hook.c \
+	lib/loop/hook.h \
+	lib/loop/dump.c \
+	lib/loop/inspect.c \
+	lib/loop/inspect.h \
 	lib/loop/loop.c \
 	lib/loop/loop.h \
+	lib/loop/meter.c \
+	lib/loop/meter.h \
 	lib/loop/now.c \
 	lib/loop/now.h \
 	lib/loop/poll_method.h \
@@ -64,20 +102,40 @@ LIB_SOURCES = \
 	lib/poll/pollset.h \
 	lib/poll/port.h \
 	lib/poll/registry.c \
+	lib/mod/alarm.c \
+	lib/mod/claim.c \
+	lib/mod/claim.h \
 	lib/mod/event_raw.c \
 	lib/mod/fd_pump.c \
 	lib/mod/fd_pump.h \
 	lib/mod/fd_pump_copy.c \
 	lib/mod/fd_pump_splice.c \
+	lib/mod/listen.c \
+	lib/mod/follow.c \
+	lib/mod/path.c \
 	lib/mod/popen.c \
+	lib/mod/program.c \
+	lib/mod/program.h \
 	lib/mod/signal.c \
 	lib/mod/signal.h \
+	lib/mod/spawn.c \
 	lib/mod/thread.c \
+	lib/mod/tick.c \
 	lib/mod/wait.c \
 	lib/mod/wait.h \
-	lib/mod/work.c
+	lib/mod/wait_any.c \
+	lib/mod/watcher.c \
+	lib/mod/watcher.h \
+	lib/mod/way.c \
+	lib/mod/work.c \
+	lib/mod/work.h \
+	lib/mod/work_ask.c \
+	lib/mod/work_item.c \
+	lib/mod/work_owner.c \
+	lib/mod/work_pool.c \
+	lib/mod/work_worker.c
 
 if USE_INOTIFY
 include_HEADERS += include/iv_inotify.h
-LIB_SOURCES += lib/mod/inotify.c
+LIB_SOURCES += lib/mod/inotify.c lib/sys/notify.c lib/sys/notify.h
 endif

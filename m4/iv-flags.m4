@@ -3,32 +3,49 @@
 # Flags for compiler and linker, and the switches that choose them.  Ours are
 # in AM_CPPFLAGS, AM_CFLAGS and AM_LDFLAGS; CFLAGS and LDFLAGS are the user's.
 
+# IV_PLACES
+# Comes before automake's own question, which is put less clearly, and which
+# allows an in-tree build below a path with a space: libtool then breaks the
+# run path, and the tests find a library of the system.
+AC_DEFUN([IV_PLACES], [
+AS_CASE(["`pwd``cd "$srcdir" && pwd`"],
+	[*' '* | *'	'*], [AC_MSG_ERROR([the path of this directory or of the sources
+has white space, which make and libtool cannot handle: move it elsewhere])])
+])
+
+# _IV_YES_NO(NAME)
+# What --enable-NAME=VALUE may have.
+AC_DEFUN([_IV_YES_NO], [AS_CASE([$enableval], [yes|no], [],
+	[AC_MSG_ERROR([--enable-$1=$enableval: yes or no, please])])])
+
 # IV_ARG_BUILD
 # The kinds of build.  Comes before AC_PROG_CC: its default CFLAGS have -O2,
 # which would win over the optimisation that these builds want.
 AC_DEFUN([IV_ARG_BUILD], [
+AS_IF([test "x$enable_shared,$enable_static" = xno,no],
+	[AC_MSG_ERROR([--disable-shared --disable-static: no library is left])])
 AC_ARG_ENABLE([werror],
 	[AS_HELP_STRING([--enable-werror], [warnings are errors])],
-	[], [enable_werror=no])
+	[_IV_YES_NO([werror])], [enable_werror=no])
 AC_ARG_ENABLE([debug],
 	[AS_HELP_STRING([--enable-debug],
 		[internal checks, no optimisation])],
-	[], [enable_debug=no])
+	[_IV_YES_NO([debug])], [enable_debug=no])
 AC_ARG_ENABLE([sanitizers],
 	[AS_HELP_STRING([--enable-sanitizers@<:@=LIST@:>@],
 		[sanitizers to build with @<:@address,undefined@:>@])],
 	[], [enable_sanitizers=no])
 AC_ARG_ENABLE([coverage],
 	[AS_HELP_STRING([--enable-coverage], [count executed lines for gcov])],
-	[], [enable_coverage=no])
+	[_IV_YES_NO([coverage])], [enable_coverage=no])
 AC_ARG_ENABLE([man],
 	[AS_HELP_STRING([--disable-man], [do not install the manual])],
-	[], [enable_man=yes])
+	[_IV_YES_NO([man])], [enable_man=yes])
 AM_CONDITIONAL([INSTALL_MAN], [test "x$enable_man" != xno])
 AC_ARG_ENABLE([symbol-versioning],
 	[AS_HELP_STRING([--disable-symbol-versioning],
 		[no version nodes in the shared library])],
-	[], [enable_symbol_versioning=auto])
+	[_IV_YES_NO([symbol-versioning])], [enable_symbol_versioning=auto])
 AS_IF([test "x$enable_sanitizers" = xyes],
 	[enable_sanitizers=address,undefined])
 AS_IF([test "x$enable_debug,$enable_sanitizers,$enable_coverage" != xno,no,no],
@@ -83,6 +100,19 @@ AM_CFLAGS="$AM_CFLAGS $2"
 AM_LDFLAGS="$AM_LDFLAGS $2"
 ])
 
+# IV_NO_LTO
+# A test replaces functions of the library (--wrap), so its program has to be
+# linked as it was compiled: of objects that have machine code as well, in a
+# link without link-time optimisation.  NO_LTO comes behind the user's LDFLAGS.
+AC_DEFUN([IV_NO_LTO], [
+iv_fat=
+NO_LTO=
+IV_CFLAGS([iv_fat], [-ffat-lto-objects])
+AS_IF([test -n "$iv_fat"], [IV_LDFLAGS([NO_LTO], [-fno-lto])])
+AS_IF([test -n "$NO_LTO"], [AM_CFLAGS="$AM_CFLAGS$iv_fat"])
+AC_SUBST([NO_LTO])
+])
+
 # IV_VERSION_SCRIPT
 # Whether the linker can give symbols versions.
 AC_DEFUN([IV_VERSION_SCRIPT], [
@@ -118,6 +148,7 @@ IV_CFLAGS([AM_CFLAGS], [-Wall -Wextra -Wcast-align \
 	-Wlogical-op -Wmissing-declarations -Wmissing-prototypes \
 	-Wnested-externs -Wold-style-definition -Wpointer-arith -Wrestrict \
 	-Wshadow -Wstrict-prototypes -Wtrampolines -Wvla])
+IV_NO_LTO
 AS_IF([test "x$enable_werror" = xyes], [AM_CFLAGS="$AM_CFLAGS -Werror"])
 AS_IF([test "x$enable_debug" = xyes],
 	[AM_CPPFLAGS="-DIVI_DEBUG"
@@ -163,8 +194,11 @@ AC_MSG_NOTICE([$PACKAGE_STRING for $host
   wakeup            $iv_wakeup
   optional          ${iv_optional#, }
 
+  evio              ${EVIO_KERNEL:-no}
   libraries         shared $enable_shared, static $enable_static, symbol versions $enable_symbol_versioning
   build             werror $enable_werror, debug $enable_debug, sanitizers $enable_sanitizers, coverage $enable_coverage
+  probes            $enable_usdt
+  libev             $enable_libev (of the system, to compare with: $iv_cv_system_libev)
   tests             emulated kernels $enable_emulated_kernels
   prefix            $prefix
   compiler          $CC $CFLAGS

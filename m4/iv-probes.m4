@@ -37,8 +37,7 @@ AS_CASE([$iv_cv_library_$1],
 # Adds --enable-NAME and --disable-NAME; iv_asked is yes, no or auto.
 AC_DEFUN([IV_SWITCH], [
 AC_ARG_ENABLE([$1], [AS_HELP_STRING([--disable-$1], [$2])],
-	[AS_CASE([$enableval], [yes|no], [],
-		[AC_MSG_ERROR([--enable-$1=$enableval: yes or no, please])])
+	[_IV_YES_NO([$1])
 	iv_asked=$enableval],
 	[iv_asked=auto])
 ])
@@ -109,12 +108,45 @@ IV_HAVE([clock_monotonic_fast], [
 	struct timespec now;
 	return clock_gettime(CLOCK_MONOTONIC_FAST, &now);
 ])
+IV_HAVE([stat_mtimespec], [
+#include <sys/stat.h>
+], [
+	struct stat st;
+	return stat("/", &st) + (st.st_mtimespec.tv_sec == 0);
+])
+IV_HAVE([statfs_type], [
+#include <sys/vfs.h>
+], [
+	struct statfs fs;
+	return statfs("/", &fs) + (fs.f_type == 0x6969);
+])
+IV_HAVE([clock_boottime], [
+#include <time.h>
+], [
+	struct timespec now;
+	return clock_gettime(CLOCK_BOOTTIME, &now);
+])
+IV_HAVE([timerfd_cancel], [
+#include <time.h>
+#include <sys/timerfd.h>
+], [
+	struct itimerspec its = { { 0, 0 }, { 1, 0 } };
+	return timerfd_settime(timerfd_create(CLOCK_BOOTTIME,
+					      TFD_CLOEXEC | TFD_NONBLOCK),
+			       TFD_TIMER_ABSTIME | TFD_TIMER_CANCEL_ON_SET,
+			       &its, 0);
+])
 IV_HAVE([pipe2], [
 #include <fcntl.h>
 #include <unistd.h>
 ], [
 	int fds[2];
 	return pipe2(fds, O_CLOEXEC | O_NONBLOCK);
+])
+IV_HAVE([accept4], [
+#include <sys/socket.h>
+], [
+	return accept4(0, 0, 0, SOCK_CLOEXEC | SOCK_NONBLOCK);
 ])
 IV_HAVE([gettid], [
 #include <unistd.h>
@@ -173,7 +205,7 @@ IV_FACILITY([eventfd], [wake loops through pipes, not eventfd], [
 ], [
 	return eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 ])
-IV_FACILITY([timerfd], [no kernel timer for epoll], [
+IV_FACILITY([timerfd], [no kernel timers for epoll and iv_alarm], [
 #include <time.h>
 #include <sys/timerfd.h>
 ], [
@@ -206,6 +238,78 @@ IV_FACILITY([inotify], [leave iv_inotify out], [
 AM_CONDITIONAL([USE_INOTIFY], [test $iv_use_inotify = yes])
 ])
 
+# lib/compat/evio stands on epoll and timerfd, or on kqueue.
+AC_DEFUN([IV_EVIO], [
+IV_SWITCH([evio], [leave the libraries for programs of evio out])
+AS_CASE([$iv_cv_kqueue,$iv_cv_epoll,$iv_cv_timerfd],
+	[yes,*], [EVIO_KERNEL=kqueue],
+	[no,yes,yes], [EVIO_KERNEL=epoll],
+	[EVIO_KERNEL=])
+AS_CASE([$iv_asked,$EVIO_KERNEL],
+	[yes,], [AC_MSG_ERROR([--enable-evio: not available: needs epoll and timerfd, or kqueue])],
+	[no,*], [EVIO_KERNEL=])
+AC_SUBST([EVIO_KERNEL])
+dnl Archives are of use to programs that are not optimised at link time, too.
+EVIO_CFLAGS=
+IV_CFLAGS([EVIO_CFLAGS], [-ffat-lto-objects])
+AC_SUBST([EVIO_CFLAGS])
+AM_CONDITIONAL([USE_EVIO], [test -n "$EVIO_KERNEL"])
+])
+
+# IV_USDT
+# Probes for tracers: a NOP and a note each, by a header of SystemTap's; nothing
+# of it is needed when the library runs.
+AC_DEFUN([IV_USDT], [
+AC_ARG_ENABLE([usdt],
+	[AS_HELP_STRING([--enable-usdt=no|auto|yes],
+		[probes for tracers, see docs/tracing.md
+		@<:@no; auto: where there is <sys/sdt.h>@:>@])],
+	[AS_CASE([$enableval], [auto|yes|no], [],
+		[AC_MSG_ERROR([--enable-usdt=$enableval: yes, no or auto, please])])],
+	[enable_usdt=no])
+AC_CACHE_CHECK([for probes in sys/sdt.h], [iv_cv_usdt],
+	[AC_LINK_IFELSE([AC_LANG_PROGRAM([[
+#include <sys/sdt.h>
+		]], [[
+	long n = 17;
+	DTRACE_PROBE4(ivykis, probe, n, 2, 3, &n);
+		]])],
+		[iv_cv_usdt=yes], [iv_cv_usdt=no])])
+AS_CASE([$enable_usdt,$iv_cv_usdt],
+	[no,*], [],
+	[yes,no], [AC_MSG_ERROR([--enable-usdt: not available: no <sys/sdt.h>])],
+	[enable_usdt=$iv_cv_usdt])
+AS_IF([test $enable_usdt = yes], [AM_CPPFLAGS="$AM_CPPFLAGS -DIVI_USDT"])
+])
+
+# Which file a function is in.
+AC_DEFUN([IV_DLADDR], [
+AC_CACHE_CHECK([what dladdr needs], [iv_cv_library_dladdr],
+	[iv_cv_library_dladdr=impossible
+	iv_save_LIBS=$LIBS
+	for iv_choice in '' -ldl; do
+		LIBS="$iv_choice $iv_save_LIBS"
+		AC_LINK_IFELSE([AC_LANG_PROGRAM([[
+#include <dlfcn.h>
+]], [[
+	Dl_info info;
+	return dladdr(dlsym(RTLD_NEXT, "main"), &info);
+]])],
+			[iv_cv_library_dladdr=${iv_choice:-nothing}; break])
+	done
+	LIBS=$iv_save_LIBS])
+DL_LIBS=
+AS_CASE([$iv_cv_library_dladdr],
+	[-l*], [DL_LIBS=$iv_cv_library_dladdr])
+AS_CASE([$iv_cv_library_dladdr],
+	[nothing], [AC_DEFINE([HAVE_DLADDR_IN_LIBC], [1],
+		[Define to 1 if dladdr needs no other library.])])
+AS_CASE([$iv_cv_library_dladdr],
+	[impossible], [],
+	[AC_DEFINE([HAVE_DLADDR], [1], [Define to 1 if dladdr is there.])])
+AC_SUBST([DL_LIBS])
+])
+
 # Kernels that this one does not have, in userspace, for tests only.
 AC_DEFUN([IV_EMULATED_KERNELS], [
 AC_ARG_ENABLE([emulated-kernels],
@@ -222,6 +326,31 @@ AS_CASE([$enable_emulated_kernels,$iv_can_emulate],
 	[yes,no], [AC_MSG_ERROR([--enable-emulated-kernels: not available:
 needs epoll and eventfd, and none of what is emulated])])
 AM_CONDITIONAL([EMULATED_KERNELS], [test $enable_emulated_kernels = yes])
+dnl A real one is spied on; NetBSD's headers give some functions other names.
+SPY_WRAPS_HERE=
+AS_IF([test $iv_cv_kqueue = yes],
+	[SPY_WRAPS_HERE="-Wl,--wrap=kevent,--wrap=__kevent50,--wrap=__kevent100 \
+-Wl,--wrap=__clock_gettime50,--wrap=__nanosleep50"])
+AS_IF([test $iv_cv_port = yes],
+	[SPY_WRAPS_HERE="$SPY_WRAPS_HERE -Wl,--wrap=port_getn"])
+AS_IF([test $iv_cv_devpoll = yes],
+	[SPY_WRAPS_HERE="$SPY_WRAPS_HERE -Wl,--wrap=ioctl"])
+AC_SUBST([SPY_WRAPS_HERE])
+AC_CACHE_CHECK([whether the linker knows --wrap], [iv_cv_wrap],
+	[iv_save_LDFLAGS=$LDFLAGS
+	LDFLAGS="$LDFLAGS -Wl,--wrap=getpid"
+	AC_LINK_IFELSE([AC_LANG_PROGRAM([[
+		#include <unistd.h>
+		pid_t __real_getpid(void);
+		pid_t __wrap_getpid(void);
+		pid_t __wrap_getpid(void) { return __real_getpid(); }
+		]], [[return getpid() == 0;]])],
+		[iv_cv_wrap=yes], [iv_cv_wrap=no])
+	LDFLAGS=$iv_save_LDFLAGS])
+AM_CONDITIONAL([LINKER_WRAPS], [test $iv_cv_wrap = yes])
+AS_IF([test $enable_emulated_kernels = yes],
+	[AC_DEFINE([EMULATED_TESTS], [1],
+		[Define if test programs are linked with emulated kernels, too])])
 AH_BOTTOM([#ifdef EMULATED_KERNELS
 #include "emu-config.h"
 #endif])
@@ -269,6 +398,20 @@ IV_FACILITY([kqueue], [leave the method kqueue out], [
 	EV_SET(&kev, 0, EVFILT_READ, EV_ADD, 0, 0, 0);
 	return kevent(kqueue(), &kev, 1, &kev, 1, 0);
 ])
+# Hints for iv_path and iv_follow.
+AS_IF([test $iv_use_inotify = no && test $iv_use_kqueue = yes], [IV_HAVE([vnode], [
+#include <sys/types.h>
+#include <sys/event.h>
+#include <sys/time.h>
+#include <fcntl.h>
+], [
+	struct kevent kev;
+	int fd = open("/", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	EV_SET(&kev, fd, EVFILT_VNODE, EV_ADD, NOTE_DELETE | NOTE_WRITE |
+	       NOTE_EXTEND | NOTE_ATTRIB | NOTE_LINK | NOTE_RENAME |
+	       NOTE_REVOKE, 0, 0);
+	return kevent(kqueue(), &kev, 1, &kev, 1, 0);
+])])
 IV_FACILITY([devpoll], [leave the method dev_poll out], [
 #include <poll.h>
 #include <sys/devpoll.h>

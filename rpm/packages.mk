@@ -42,10 +42,12 @@ deb: release-tarball
 	test -f ../*.changes
 	@ls deb/*.deb
 
-# Where rpm is not what installs packages its database knows none of them.
+# Where rpm is not what installs packages its database knows none of them, if
+# there is one: to ask would make it.
 rpm: release-tarball
 	rm -rf $(RPMBUILD)
-	nodeps=; rpm -q gcc >/dev/null 2>&1 || nodeps=--nodeps; \
+	nodeps=; { test -d "`rpm --eval '%{_dbpath}'`" && \
+		rpm -q gcc >/dev/null 2>&1; } || nodeps=--nodeps; \
 	unset MAKEFLAGS MAKELEVEL; \
 	rpmbuild -ta $$nodeps $(NOCHECK:1=--nocheck) $(RPMBUILD_FLAGS) \
 		--define "_topdir $(abs_builddir)/$(RPMBUILD)" $(TARBALL)

@@ -19,6 +19,10 @@ skip() {
 	exit 0
 }
 
+case $DESTDIR in
+*[[:space:]]*) fail "DESTDIR has white space, pkg-config takes that for words" ;;
+esac
+
 tmp=$(mktemp -d)
 trap 'rm -rf "$tmp"' EXIT
 
@@ -53,6 +57,8 @@ run() {
 	echo "installcheck: $1: poll method $method"
 }
 
+[ -f "$DESTDIR$pkgconfigdir/ivykis.pc" ] ||
+	fail "not installed: $DESTDIR$pkgconfigdir/ivykis.pc"
 if grep '@[A-Za-z_]*@' "$DESTDIR$pkgconfigdir/ivykis.pc"; then
 	fail "ivykis.pc: something was not substituted"
 fi
@@ -122,12 +128,28 @@ with_cmake() {
 	[ -z "$cplusplus" ] || run "cmake-$1/cpp"
 }
 
+# A component that there is not.
+without_component() {
+	mkdir -p "$tmp/component"
+	cat >"$tmp/component/CMakeLists.txt" <<-EOF
+	cmake_minimum_required(VERSION 3.10)
+	project(consumer C)
+	find_package(ivykis 0.43 REQUIRED CONFIG COMPONENTS nonsense)
+	EOF
+	cmake -S "$tmp/component" -B "$tmp/component/build" \
+		-Divykis_DIR="$DESTDIR$libdir/cmake/ivykis" >"$tmp/log" 2>&1 &&
+		fail "CMake finds a component of ivykis that there is not"
+	grep -q 'no component nonsense' "$tmp/log" ||
+		fail "CMake, COMPONENTS: $(cat "$tmp/log")"
+}
+
 # with_meson KIND
 with_meson() {
 	static=true
 	[ "$1" = static ] || static=false
 	mkdir -p "$tmp/meson"
-	cp "$tmp/consumer.c" "$tmp/consumer.cc" "$tmp/meson"
+	# The copies may be read-only, like the sources.
+	cp -f "$tmp/consumer.c" "$tmp/consumer.cc" "$tmp/meson"
 	cat >"$tmp/meson/meson.build" <<-EOF
 	project('consumer', 'c'${cplusplus:+, 'cpp'})
 	libs = [dependency('ivykis', version: '>= 0.43', static: $static),
@@ -144,11 +166,51 @@ with_meson() {
 	[ -z "$cplusplus" ] || run "meson-$1/cpp"
 }
 
+# with_evio NUMBER: the archive of a generation, which "" or "2" is
+with_evio() {
+	cat >"$tmp/evio.c" <<-EOF
+	#include <evio.h>
+	#include <stdio.h>
+	void evio_on_data(void *arg) { (void)arg; }
+	int main(void)
+	{
+		if (evio_create() < 0 || evio_review(0) != 0)
+			return 1;
+		evio_close();
+		printf("0.%d\n", LIB_EVIO_VERSION_MINOR);
+		return 0;
+	}
+	EOF
+	cp "$tmp/evio.c" "$tmp/evio.cc"
+	flags=$(PKG_CONFIG_LIBDIR=$DESTDIR$pkgconfigdir PKG_CONFIG_PATH='' \
+		PKG_CONFIG_SYSROOT_DIR=$DESTDIR \
+		"$PKG_CONFIG" --cflags --libs "ivykis-evio$1")
+	# There is no shared library which would bring what it needs.
+	all=$(PKG_CONFIG_LIBDIR=$DESTDIR$pkgconfigdir PKG_CONFIG_PATH='' \
+		PKG_CONFIG_SYSROOT_DIR=$DESTDIR \
+		"$PKG_CONFIG" --static --cflags --libs "ivykis-evio$1")
+	[ "$flags" = "$all" ] || fail "without --static: $flags; with: $all"
+	for compiler in "$CC" "$CXX"; do
+		have "$compiler" || continue
+		suffix=c
+		[ "$compiler" = "$CC" ] || suffix=cc
+		# shellcheck disable=SC2086
+		$compiler $CFLAGS $LDFLAGS -o "$tmp/evio" "$tmp/evio.$suffix" \
+			$flags || fail "cannot compile a program with: $flags"
+		$EMULATOR "$tmp/evio" >"$tmp/log" || fail "a program of evio fails"
+		echo "installcheck: evio $(cat "$tmp/log"), $compiler"
+	done
+}
+
 cplusplus=
 ! have "$CXX" || cplusplus=yes
 [ -n "$cplusplus" ] || echo "installcheck: skipped: C++: no $CXX"
 
 with_each with_pkg_config
+[ ! -f "$DESTDIR$pkgconfigdir/ivykis-evio.pc" ] || {
+	with_evio ''
+	with_evio 2
+}
 CXXFLAGS=$CFLAGS
 export CC CXX CFLAGS CXXFLAGS LDFLAGS PKG_CONFIG
 # They would need a toolchain file for a cross build.
@@ -157,5 +219,6 @@ for tool in cmake meson; do
 		echo "installcheck: skipped: $tool: not here, or a cross build"
 	else
 		with_each with_$tool
+		[ $tool = meson ] || without_component
 	fi
 done

@@ -91,7 +91,9 @@ static int64_t slot_start(const struct ivi_timerq *q, int n)
 			 digit << shift);
 }
 
-/* The exact soonest of slot N, or its start if it is crowded. */
+/* The exact soonest of slot N, or its start if it is crowded.  Also if that is
+   over, and the slot is not: the program has changed what is queued, and the
+   loop must not spin. */
 static void search(struct ivi_timerq *q, int n)
 {
 	const struct iv_list_head *head = &q->slot[n], *lh;
@@ -112,6 +114,8 @@ static void search(struct ivi_timerq *q, int n)
 			q->first = lh;
 		}
 	}
+	if (ivi_unlikely(q->soonest <= q->limit))
+		q->soonest = slot_start(q, n);
 }
 
 int64_t ivi_timerq_find_soonest(struct ivi_timerq *q)
@@ -265,7 +269,7 @@ static void spread(struct ivi_timerq *q, int n, int64_t start)
 			back = head;
 		if (back != head)
 			back = back->prev;
-		iv_list_add_tail(lh, at == start ? &q->due : slot_for(q, at));
+		iv_list_add_tail(lh, at <= start ? &q->due : slot_for(q, at));
 	}
 }
 

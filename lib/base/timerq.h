@@ -16,7 +16,9 @@
  *
  * Timers at or before `limit' wait in `past', unsorted, until it moves on.
  * An element is the iv_list_head at the start of a struct iv_timer's pad;
- * the timer's `expires' must not change while it is queued.
+ * the timer's `expires' must not change while it is queued.  If it does,
+ * this timer comes at a wrong time, but may still be removed, and others are
+ * not concerned.
  */
 #ifndef IVI_BASE_TIMERQ_H
 #define IVI_BASE_TIMERQ_H

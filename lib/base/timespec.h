@@ -40,6 +40,16 @@ static inline struct timespec ivi_ns_to_ts(int64_t ns)
 	return ts;
 }
 
+/* A + B, or as near to it as fits. */
+static inline int64_t ivi_ns_add(int64_t a, int64_t b)
+{
+	int64_t sum;
+
+	if (__builtin_add_overflow(a, b, &sum))
+		return b < 0 ? INT64_MIN : INT64_MAX;
+	return sum;
+}
+
 /* How long from NOW until UNTIL, at least 0. */
 static inline int64_t ivi_ns_left(int64_t until, int64_t now)
 {

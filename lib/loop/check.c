@@ -2,8 +2,8 @@
 /*
  * check.c - what is said to those who misuse the library.
  *
- * The loops of the process are listed only so that a message can tell whose
- * an object is.
+ * The loops of the process are listed so that a message can tell whose an
+ * object is, and for what happens to all of them: a fork, the end of a thread.
  */
 #include "loop/loop.h"
 
@@ -22,25 +22,111 @@ static void unlock(void)
 	pthread_mutex_unlock(&loops_lock);
 }
 
-int ivi_check_prepare(void)
-{
-	return ivi_fork_watch(lock, unlock);
-}
-
 void ivi_check_init(struct ivi_loop *loop)
 {
-	loop->check.thread = iv_get_thread_id();
+	ivi_gate_enter();
 	lock();
 	iv_list_add_tail(&loop->check.loops, &loops);
 	unlock();
+	ivi_gate_leave();
 }
 
 void ivi_check_fini(struct ivi_loop *loop)
 {
+	ivi_gate_enter();
 	lock();
 	iv_list_del(&loop->check.loops);
 	unlock();
+	ivi_gate_leave();
 }
+
+#define for_each_loop(loop, lh)						\
+	for (lh = loops.next; lh != &loops &&				\
+	     (loop = iv_container_of(lh, struct ivi_loop, check.loops),	\
+	      true); lh = lh->next)
+
+struct ivi_loop *ivi_loop_marked(const struct iv_list_head *mark)
+{
+	struct ivi_loop *loop, *found = NULL;
+	struct iv_list_head *lh;
+
+	lock();
+	for_each_loop (loop, lh)
+		if (loop->events.idle == mark)
+			found = loop;
+	unlock();
+	return found;
+}
+
+struct ivi_loop *ivi_check_find(bool (*test)(const struct ivi_loop *loop))
+{
+	struct ivi_loop *loop, *found = NULL;
+	struct iv_list_head *lh;
+
+	lock();
+	for_each_loop (loop, lh)
+		if (found == NULL && test(loop))
+			found = loop;
+	unlock();
+	return found;
+}
+
+/* ---- Who has a loop ---------------------------------------------------------- */
+
+bool ivi_check_enter(struct ivi_loop *loop)
+{
+	struct ivi_check *c = &loop->check;
+
+	if (__atomic_exchange_n(&c->entered, true, __ATOMIC_ACQUIRE))
+		return false;
+	__atomic_store_n(&c->mark, ivi_thread_mark(), __ATOMIC_RELAXED);
+	__atomic_store_n(&c->thread, ivi_thread_id(), __ATOMIC_RELAXED);
+	return true;
+}
+
+void ivi_check_leave(struct ivi_loop *loop)
+{
+	__atomic_store_n(&loop->check.entered, false, __ATOMIC_RELEASE);
+}
+
+unsigned long ivi_check_thread(const struct ivi_loop *loop)
+{
+	return __atomic_load_n(&loop->check.thread, __ATOMIC_RELAXED);
+}
+
+bool ivi_check_is_mine(const struct ivi_loop *loop)
+{
+	return __atomic_load_n(&loop->check.mark, __ATOMIC_RELAXED) ==
+	       ivi_thread_mark();
+}
+
+void ivi_check_entered(const char *fn, const struct ivi_loop *loop)
+{
+	if (ivi_unlikely(ivi_self() != loop))
+		iv_fatal("%s: a handler has entered another loop, and has "
+			 "returned without entering that of its own [loop %p]",
+			 fn, (const void *)loop);
+}
+
+/* Whoever changes the list is inside the gate, so it is whole. */
+void ivi_check_forked(void (*fn)(struct ivi_loop *loop))
+{
+	struct iv_list_head *lh;
+	struct ivi_loop *loop;
+
+	loops_lock = (pthread_mutex_t)PTHREAD_MUTEX_INITIALIZER;
+	for_each_loop (loop, lh) {
+		if (loop->check.entered && !ivi_check_is_mine(loop)) {
+			loop->check.lost = true;
+			continue;
+		}
+		if (ivi_check_is_mine(loop))
+			loop->check.thread = ivi_thread_id();
+		fn(loop);
+	}
+}
+
+/* ---- Messages ------------------------------------------------------------------ */
 
 void ivi_no_loop(const char *fn)
 {
@@ -81,16 +167,13 @@ void ivi_bad_handler(const char *fn, const char *type, const void *object)
 static unsigned long thread_of(const struct ivi_loop *owner)
 {
 	struct iv_list_head *lh;
+	struct ivi_loop *loop;
 	unsigned long id = 0;
 
 	lock();
-	iv_list_for_each (lh, &loops) {
-		struct ivi_loop *loop = iv_container_of(lh, struct ivi_loop,
-							check.loops);
-
+	for_each_loop (loop, lh)
 		if (loop == owner)
-			id = loop->check.thread;
-	}
+			id = ivi_check_thread(loop);
 	unlock();
 	return id;
 }
@@ -103,6 +186,9 @@ void ivi_bad_owner(const char *fn, const char *type, const void *object,
 	if (id == 0)
 		iv_fatal("%s: %s %p belongs to a loop that has ended", fn,
 			 type, object);
+	if (id == ivi_thread_id())
+		iv_fatal("%s: %s %p belongs to another loop of this thread",
+			 fn, type, object);
 	iv_fatal("%s: %s %p: its owner is thread %lu, called from %lu", fn,
 		 type, object, id, iv_get_thread_id());
 }

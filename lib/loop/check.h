@@ -15,15 +15,47 @@ struct ivi_loop;
 
 struct ivi_check {
 	struct iv_list_head	loops;	/* all of the process */
-	unsigned long	thread;	/* whose loop it is */
+	/* Atomic: */
+	bool	entered;	/* a thread has it */
+	bool	lost;		/* it had, when this process was forked */
+	unsigned long	thread;	/* the last one that entered it, or 0 */
+	const void	*mark;	/* the same, as ivi_thread_mark() */
 };
-
-/* Once per process, before the first loop: 0 or a negative errno value. */
-int ivi_check_prepare(void);
 
 /* From now on messages can tell whose objects of LOOP are. */
 void ivi_check_init(struct ivi_loop *loop);
 void ivi_check_fini(struct ivi_loop *loop);
+
+/* In a forked child: no other thread has the list any more, and loops that
+   were entered by others are lost.  Calls FN for the rest. */
+void ivi_check_forked(void (*fn)(struct ivi_loop *loop));
+
+/* The calling thread is to have LOOP: false if another one has it.  Then it
+   is free for others. */
+bool ivi_check_enter(struct ivi_loop *loop);
+void ivi_check_leave(struct ivi_loop *loop);
+
+/* The one that entered it last. */
+unsigned long ivi_check_thread(const struct ivi_loop *loop);
+
+/* The calling thread was the last to enter it. */
+bool ivi_check_is_mine(const struct ivi_loop *loop);
+
+/* It has entered it, or has left it in a handler of it. */
+static inline bool ivi_check_has(const struct ivi_check *c)
+{
+	return __atomic_load_n(&c->entered, __ATOMIC_RELAXED) &&
+	       __atomic_load_n(&c->mark, __ATOMIC_RELAXED) == ivi_thread_mark();
+}
+
+/* One for which TEST holds, or NULL. */
+struct ivi_loop *ivi_check_find(bool (*test)(const struct ivi_loop *loop));
+
+/* The loop whose idle events have this mark, or NULL.  Any thread. */
+struct ivi_loop *ivi_loop_marked(const struct iv_list_head *mark);
+
+/* Handlers of LOOP have been called: its thread has to have it still. */
+void ivi_check_entered(const char *fn, const struct ivi_loop *loop);
 
 void ivi_no_loop(const char *fn) __attribute__((noreturn, cold));
 void ivi_bad_null(const char *fn, const char *type)

@@ -9,10 +9,15 @@
 #include "loop/poll_method.h"
 
 struct ivi_fds {
-	struct ivi_fd	*handled;	/* whose handlers are being called */
 	uint64_t	*numbers;	/* a bit per registered descriptor */
 	size_t	words;
+	bool	uncounted;	/* some are missing there */
 	long	detached;	/* registered, but unknown to the poller */
+	long	detached_unheld;	/* those of them that are in `unheld' */
+	long	unheld;		/* do not hold the loop */
+	uint64_t	calls;		/* of handlers */
+	const struct ivi_fd	*first;	/* that was ready when one was last;
+					   NULL: it has been unregistered */
 };
 
 /* Those that have handlers. */
@@ -21,6 +26,21 @@ static inline uint8_t ivi_fd_bands(const struct iv_fd *fd)
 	return (uint8_t)((fd->handler_in != NULL ? IVI_IN : 0) |
 			 (fd->handler_out != NULL ? IVI_OUT : 0) |
 			 (fd->handler_err != NULL ? IVI_ERR : 0));
+}
+
+/* Those that the poller is to watch. */
+static inline uint8_t ivi_fd_wants(const struct iv_fd *fd)
+{
+	unsigned flags = ivi_fd(fd)->flags;
+
+	if (flags & IVI_FD_SUSPENDED)
+		return 0;
+	return flags & IVI_FD_ALL ? IVI_BANDS : ivi_fd_bands(fd);
+}
+
+static inline bool ivi_fd_holds(const struct iv_fd *fd)
+{
+	return !(ivi_fd(fd)->options & IV_FD_NOREF);
 }
 
 void ivi_fds_fini(struct ivi_loop *loop);
@@ -40,5 +60,10 @@ void ivi_fds_dispatch(struct ivi_loop *loop);
  */
 int ivi_fd_attach(struct ivi_loop *loop, struct iv_fd *fd, unsigned flags);
 void ivi_fd_detach(struct ivi_loop *loop, struct iv_fd *fd);
+
+/* Calls FN(cookie) for each descriptor whose handler_in is HANDLER; FN may
+   unregister it, and register it anew. */
+void ivi_fds_each(struct ivi_loop *loop, void (*handler)(void *),
+		  void (*fn)(void *cookie));
 
 #endif

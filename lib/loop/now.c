@@ -23,11 +23,6 @@ const struct timespec *ivi_now_read(struct ivi_now *now)
 	return &now->value;
 }
 
-void ivi_now_invalidate(struct ivi_now *now)
-{
-	now->valid = false;
-}
-
 IVI_PUBLIC const struct timespec *__iv_now_location_valid(void)
 {
 	struct ivi_loop *loop = ivi_self();

@@ -11,7 +11,6 @@
 #include "sys/sys.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 /* How long to wait before trying again what memory or descriptors were
@@ -21,7 +20,7 @@
 /* So many waits with one limit make a kernel timer worth its system call. */
 #define ARM_AFTER	5
 
-/* The process's choice; every loop starts from it. */
+/* The default method, once there is one. */
 static const struct ivi_poll_method *chosen;
 
 /* ---- Choosing a method --------------------------------------------------- */
@@ -54,7 +53,7 @@ present(const struct ivi_poll_method *const *m)
 
 static struct ivi_poller *try_method(const struct ivi_poll_method *m)
 {
-	struct ivi_poller *p = malloc(m->size);
+	struct ivi_poller *p = ivi_alloc(m->size);
 
 	if (p == NULL)
 		return NULL;
@@ -63,12 +62,13 @@ static struct ivi_poller *try_method(const struct ivi_poll_method *m)
 	p->generation = ivi_fork_generation();
 	p->armed_at = IVI_NEVER;
 	INIT_IV_LIST_HEAD(&p->ready);
+	INIT_IV_LIST_HEAD(&p->kicked);
 	INIT_IV_LIST_HEAD(&p->changes);
 	INIT_IV_LIST_HEAD(&p->all);
 	errno = -m->open(p);
 	if (errno == 0)
 		return p;
-	free(p);
+	ivi_free(p);
 	return NULL;
 }
 
@@ -91,28 +91,31 @@ static void append(char *text, size_t size, const char *name, const char *why)
 		 why ? " (" : "", why ? why : "", why ? ")" : "");
 }
 
-static struct ivi_poller *open_selected(const char *name)
+static struct ivi_poller *open_selected(const char *fn, const char *name)
 {
 	const struct ivi_poll_method *const *m, *found = find_method(name);
 	struct ivi_poller *p = found != NULL ? try_method(found) : NULL;
 	int err = errno;
 	char all[400] = "";
 
-	if (p != NULL)
+	if (p != NULL || fn == NULL) {
+		errno = found != NULL ? err : EINVAL;
 		return p;
+	}
 	for_each_method (m)
 		append(all, sizeof(all), (*m)->name, NULL);
-	iv_fatal("iv_init: IV_SELECT_POLL_METHOD: \"%.60s\" is %s%s%s; "
-		 "available: %s", name, found ? "unusable (" : "unknown",
+	iv_fatal("%s: IV_SELECT_POLL_METHOD: \"%.60s\" is %s%s%s; "
+		 "available: %s", fn, name, found ? "unusable (" : "unknown",
 		 found ? ivi_errname(err) : "", found ? ")" : "", all);
 }
 
-static struct ivi_poller *open_first(void)
+static struct ivi_poller *open_first(const char *fn)
 {
 	const char *exclude = ivi_getenv("IV_EXCLUDE_POLL_METHOD");
 	const struct ivi_poll_method *const *m;
 	char tried[600] = "";
 
+	errno = EINVAL;
 	for_each_method (m) {
 		const char *name = (*m)->name;
 		struct ivi_poller *p;
@@ -126,10 +129,22 @@ static struct ivi_poller *open_first(void)
 			return p;
 		append(tried, sizeof(tried), name, ivi_errname(errno));
 	}
-	iv_fatal("iv_init: no poll method can be used: %s", tried);
+	if (fn == NULL)
+		return NULL;
+	iv_fatal("%s: no poll method can be used: %s", fn, tried);
 }
 
-struct ivi_poller *ivi_poller_new(void)
+static struct ivi_poller *open_named(const char *name)
+{
+	const struct ivi_poll_method *m = find_method(name);
+
+	if (m != NULL)
+		return try_method(m);
+	errno = EINVAL;
+	return NULL;
+}
+
+static struct ivi_poller *open_default(const char *fn)
 {
 	const struct ivi_poll_method *m =
 		__atomic_load_n(&chosen, __ATOMIC_ACQUIRE);
@@ -139,10 +154,16 @@ struct ivi_poller *ivi_poller_new(void)
 	if (m != NULL)
 		return try_method(m);
 	select = ivi_getenv("IV_SELECT_POLL_METHOD");
-	p = select != NULL && *select != '\0' ? open_selected(select)
-					      : open_first();
-	__atomic_store_n(&chosen, p->method, __ATOMIC_RELEASE);
+	p = select != NULL && *select != '\0' ? open_selected(fn, select)
+					      : open_first(fn);
+	if (p != NULL)
+		__atomic_store_n(&chosen, p->method, __ATOMIC_RELEASE);
 	return p;
+}
+
+struct ivi_poller *ivi_poller_new(const char *fn, const char *name)
+{
+	return name != NULL ? open_named(name) : open_default(fn);
 }
 
 const char *ivi_poller_method_name(void)
@@ -155,45 +176,82 @@ const char *ivi_poller_method_name(void)
 
 void ivi_poller_free(struct ivi_poller *p)
 {
+	p->ending = true;
 	if (!p->closed)
 		p->method->close(p);
-	free(p);
+	ivi_free(p);
 }
 
 /* ---- Starting over -------------------------------------------------------- */
 
-/* Queues F to be told to the kernel anew. */
+/* Queues F to be told to the kernel anew, but not in the place of another file
+   that has its number now. */
 static void forget_armed(struct ivi_poller *p, struct ivi_fd *f)
 {
-	f->armed = 0;
-	f->token.slot = f->token.generation = UINT32_MAX;
+	f->armed = f->flags & IVI_FD_LOST ? f->wanted : 0;
+	f->flags &= (uint16_t)~IVI_FD_LOST;
+	f->index = -1;
 	ivi_poller_update(p, f);
+}
+
+/* Notes those whose number has become another file. */
+static void find_lost(struct ivi_poller *p)
+{
+	struct iv_list_head *lh;
+
+	iv_list_for_each (lh, &p->all) {
+		struct ivi_fd *f = iv_container_of(lh, struct ivi_fd, all);
+
+		if (f->armed != 0 && p->method->lost(p, f))
+			f->flags |= IVI_FD_LOST;
+	}
 }
 
 void ivi_poller_reopen(struct ivi_poller *p)
 {
 	struct iv_list_head *lh;
 
+	if (!p->closed && p->method->lost != NULL &&
+	    p->generation == ivi_fork_generation())
+		find_lost(p);
 	if (!p->closed)
 		p->method->close(p);
-	p->closed = p->method->open(p) < 0;
-	p->generation = ivi_fork_generation();
+	p->error = p->method->open(p);
+	p->closed = p->error < 0;
+	p->generation = p->closed ? IVI_NO_GENERATION : ivi_fork_generation();
 	p->armed_at = IVI_NEVER;
 	p->same_limit = 0;
 	iv_list_for_each (lh, &p->all)
 		forget_armed(p, iv_container_of(lh, struct ivi_fd, all));
 }
 
+static __attribute__((noinline, cold)) bool revive(struct ivi_poller *p)
+{
+	ivi_fork_notice();
+	ivi_poller_reopen(p);
+	return !p->closed;
+}
+
 /*
  * True if the kernel object may be used.  One that was inherited over
  * fork(2) is shared with the parent, whose set must not be disturbed.
+ * One comparison, also if it is closed: that has no generation.
  */
-static bool usable(struct ivi_poller *p)
+static inline bool usable(struct ivi_poller *p)
 {
-	if (ivi_unlikely(p->closed ||
-			 p->generation != ivi_fork_generation()))
-		ivi_poller_reopen(p);
-	return !p->closed;
+	return ivi_likely(p->generation == ivi_fork_generation()) || revive(p);
+}
+
+int ivi_poller_renew(struct ivi_poller *p)
+{
+	return usable(p) ? 0 : p->error;
+}
+
+int ivi_poller_descriptor(struct ivi_poller *p)
+{
+	if (p->method->descriptor == NULL)
+		return -ENOTSUP;
+	return usable(p) ? p->method->descriptor(p) : p->error;
 }
 
 /* ---- Descriptors ---------------------------------------------------------- */
@@ -201,27 +259,51 @@ static bool usable(struct ivi_poller *p)
 void ivi_poller_add(struct ivi_poller *p, struct ivi_fd *f)
 {
 	INIT_IV_LIST_HEAD(&f->change);
-	f->armed = f->ready = 0;
-	f->token.slot = f->token.generation = UINT32_MAX;
+	f->armed = 0;
+	f->ready = 0;
+	f->index = -1;
 	iv_list_add_tail(&f->all, &p->all);
 }
 
 void ivi_poller_update(struct ivi_poller *p, struct ivi_fd *f)
 {
-	bool listed = !iv_list_empty(&f->change);
-	bool agree = f->wanted == (f->armed & (IVI_BANDS | IVI_STALE));
-
-	if (listed && agree)
-		iv_list_del_init(&f->change);
-	else if (!listed && !agree)
+	if (f->wanted == (f->armed & (IVI_BANDS | IVI_STALE))) {
+		if (!iv_list_empty(&f->change))
+			iv_list_del_init(&f->change);
+		return;
+	}
+	if (iv_list_empty(&f->change))
 		iv_list_add_tail(&f->change, &p->changes);
-	if (!agree && (p->method->caps & IVI_CAP_EAGER))
+	if (p->method->caps & IVI_CAP_EAGER)
 		ivi_poller_sync(p, f);
+}
+
+/* What cannot be watched is always ready, if the program wants to see it so. */
+static __attribute__((noinline))
+int apply_any(struct ivi_poller *p, struct ivi_fd *f)
+{
+	int ret;
+
+	if (!(f->flags & IVI_FD_ALWAYS)) {
+		ret = p->method->apply(p, f);
+		if (ret != -EPERM)
+			return ret;
+		f->flags |= IVI_FD_ALWAYS;
+		ivi_poller_kick(p, f, IVI_IN | IVI_OUT);
+	}
+	f->armed = f->wanted;
+	return 0;
+}
+
+static inline int apply(struct ivi_poller *p, struct ivi_fd *f)
+{
+	return ivi_unlikely(f->options & IV_FD_ANY) ? apply_any(p, f) :
+	       p->method->apply(p, f);
 }
 
 int ivi_poller_sync(struct ivi_poller *p, struct ivi_fd *f)
 {
-	int ret = usable(p) ? p->method->apply(p, f) : -ENOMEM;
+	int ret = usable(p) ? apply(p, f) : -ENOMEM;
 
 	if (ret == 0)
 		ivi_poller_update(p, f);
@@ -237,9 +319,10 @@ void ivi_poller_remove(struct ivi_poller *p, struct ivi_fd *f)
 	iv_list_del_init(&f->change);
 	if (f->ready != 0)
 		iv_list_del(&f->ready_node);
-	f->wanted = f->ready = 0;
+	f->wanted = 0;
+	f->ready = 0;
 	f->flags |= IVI_FD_GONE;
-	if (f->armed != 0 && open)
+	if (f->armed != 0 && open && !(f->flags & IVI_FD_ALWAYS))
 		p->method->apply(p, f);
 }
 
@@ -263,7 +346,7 @@ static __attribute__((noinline)) bool flush(struct ivi_poller *p)
 	while (!iv_list_empty(&p->changes) && !p->closed) {
 		struct ivi_fd *f = iv_container_of(p->changes.next,
 						   struct ivi_fd, change);
-		int ret = p->method->apply(p, f);
+		int ret = apply(p, f);
 
 		iv_list_del_init(&f->change);
 		if (ret == 0)
@@ -273,10 +356,84 @@ static __attribute__((noinline)) bool flush(struct ivi_poller *p)
 			continue;
 		}
 		f->flags |= IVI_FD_REFUSED;
-		ivi_ready(p, f, IVI_BANDS);
+		if (f->wanted != 0)
+			ivi_ready(p, f, IVI_BANDS);
 	}
 	iv_list_splice_tail_init(&later, &p->changes);
 	return !iv_list_empty(&p->changes);
+}
+
+void ivi_poller_ask(struct ivi_poller *p, struct ivi_fd *f)
+{
+	unsigned what = f->wanted, got;
+
+	if (what == 0)
+		return;
+	if (!(f->flags & IVI_FD_PRI))
+		what &= ~(unsigned)IVI_ERR;
+	got = ivi_fd_ready(ivi_fd_pub(f)->fd, what);
+	if (got != 0)
+		ivi_ready(p, f, got);
+}
+
+/* What the kernel does not watch for want of room or memory is asked for
+   instead, however long that lasts: seldom, since an edge would be seen again
+   and again. */
+static __attribute__((noinline, cold)) void ask_all(struct ivi_poller *p)
+{
+	int64_t now = ivi_clock_ns();
+	struct iv_list_head *lh;
+
+	if (now < p->ask_at)
+		return;
+	p->ask_at = now + RETRY_NS;
+	iv_list_for_each (lh, &p->changes)
+		ivi_poller_ask(p, iv_container_of(lh, struct ivi_fd, change));
+}
+
+/* ---- Kicks ----------------------------------------------------------------- */
+
+void ivi_poller_kick(struct ivi_poller *p, struct ivi_fd *f, unsigned bands)
+{
+	unsigned before = f->ready;
+
+	f->ready = (uint8_t)(before | bands << IVI_NEXT_SHIFT);
+	if (before == 0)
+		iv_list_add_tail(&f->ready_node, &p->kicked);
+}
+
+/* The new kernel object will report them again, kicks it will not. */
+void ivi_poller_forked(struct ivi_poller *p)
+{
+	struct iv_list_head *lh, *next;
+
+	iv_list_for_each_safe (lh, next, &p->ready) {
+		struct ivi_fd *f = iv_container_of(lh, struct ivi_fd,
+						   ready_node);
+		unsigned kicked = f->ready >> IVI_NEXT_SHIFT & IVI_BANDS;
+
+		if (f->ready & IVI_KEEP)
+			kicked |= f->ready & IVI_BANDS;
+		iv_list_del(lh);
+		f->ready = 0;
+		if (kicked != 0)
+			ivi_poller_kick(p, f, kicked);
+	}
+}
+
+/* The next turn has come. */
+static __attribute__((noinline)) void take_kicked(struct ivi_poller *p)
+{
+	struct iv_list_head *lh;
+
+	iv_list_for_each (lh, &p->kicked) {
+		struct ivi_fd *f = iv_container_of(lh, struct ivi_fd,
+						   ready_node);
+
+		f->ready = (uint8_t)((f->ready | f->ready >> IVI_NEXT_SHIFT) &
+				     IVI_BANDS) | IVI_KEEP;
+	}
+	iv_list_splice_tail_init(&p->kicked, &p->ready);
 }
 
 /* ---- Waking --------------------------------------------------------------- */
@@ -337,7 +494,7 @@ static int64_t earlier(int64_t a, int64_t b)
 	return a < b ? a : b;
 }
 
-/* No kernel object to be had: only time passes. */
+/* No kernel object to be had. */
 static bool wait_without(bool block)
 {
 	if (block)
@@ -347,7 +504,12 @@ static bool wait_without(bool block)
 
 bool ivi_poller_prepare(struct ivi_poller *p)
 {
-	p->retry = usable(p) && !iv_list_empty(&p->changes) && flush(p);
+	p->retry = (ivi_unlikely(p->closed) && !usable(p)) ||
+		   (!iv_list_empty(&p->changes) && flush(p));
+	if (!iv_list_empty(&p->kicked))
+		take_kicked(p);
+	if (ivi_unlikely(p->retry))
+		ask_all(p);
 	if (p->method->look != NULL && !p->closed)
 		p->method->look(p);
 	return !iv_list_empty(&p->ready);
@@ -377,4 +539,17 @@ bool ivi_poller_wait(struct ivi_poller *p, int64_t soonest, bool block)
 		look = true;
 	}
 	return look;
+}
+
+void ivi_poller_settle(struct ivi_poller *p, int64_t soonest)
+{
+	ivi_poller_prepare(p);
+	if ((p->method->caps & IVI_CAP_STAGES) && !p->closed)
+		ivi_poller_wait(p, soonest, false);
+}
+
+int64_t ivi_poller_limit(const struct ivi_poller *p, int64_t soonest)
+{
+	return p->retry || p->closed ?
+	       earlier(soonest, ivi_clock_ns() + RETRY_NS) : soonest;
 }

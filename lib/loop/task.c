@@ -16,17 +16,12 @@ void ivi_tasks_init(struct ivi_loop *loop)
 	INIT_IV_LIST_HEAD(&loop->tasks.round);
 }
 
-bool ivi_tasks_pending(const struct ivi_loop *loop)
-{
-	return !iv_list_empty(&loop->tasks.queue) ||
-	       !iv_list_empty(&loop->tasks.round);
-}
-
 void ivi_task_add(struct ivi_loop *loop, struct iv_task *task)
 {
 	struct ivi_tasks *ts = &loop->tasks;
 	struct ivi_task *t = ivi_task(task);
-	bool this_round = ts->running && t->epoch != ts->epoch;
+	bool this_round = ts->running &&
+			  (t->epoch != ts->epoch || t->owner != loop);
 
 	t->owner = loop;
 	t->state = IVI_TASK_REGISTERED;
@@ -43,8 +38,7 @@ void ivi_task_drop(struct ivi_loop *loop, struct iv_task *task)
 	ivi_release(loop);
 }
 
-/* Apart, as in the other files of a turn: most turns need not save registers. */
-static __attribute__((noinline)) void run_round(struct ivi_loop *loop)
+void ivi_tasks_run(struct ivi_loop *loop)
 {
 	struct ivi_tasks *ts = &loop->tasks;
 	struct iv_list_head *round = &ts->round;
@@ -62,17 +56,18 @@ static __attribute__((noinline)) void run_round(struct ivi_loop *loop)
 		ivi_check_memory("iv_task", task, t->state, IVI_TASK_REGISTERED);
 		t->epoch = ts->epoch;
 		ivi_task_drop(loop, task);
-		task->handler(task->cookie);
+		ts->calls++;
+		ivi_handler_call(&loop->meter, IVI_PROBE_TASK, task, 0,
+				 task->handler, task->cookie);
 	}
 	ts->running = outer;
 	if (outer)
 		ts->epoch = epoch;
 }
 
-void ivi_tasks_run(struct ivi_loop *loop)
+void ivi_tasks_abandoned(struct ivi_loop *loop)
 {
-	if (ivi_tasks_pending(loop))
-		run_round(loop);
+	loop->tasks.running = false;
 }
 
 void ivi_tasks_leftovers(const struct ivi_loop *loop)
@@ -89,16 +84,41 @@ void ivi_tasks_leftovers(const struct ivi_loop *loop)
 	}
 }
 
+static bool on_list(const struct iv_list_head *list, const struct ivi_task *t)
+{
+	const struct iv_list_head *lh;
+
+	iv_list_for_each (lh, list)
+		if (lh == &t->node)
+			return true;
+	return false;
+}
+
 /* ---- Public --------------------------------------------------------------- */
 
+/* It may be garbage that only says it is registered. */
 IVI_PUBLIC void IV_TASK_INIT(struct iv_task *task)
 {
+	static const char fn[] = "IV_TASK_INIT";
 	struct ivi_loop *loop = ivi_self();
 	struct ivi_task *t = ivi_task(task);
 
-	ivi_check_object("IV_TASK_INIT", "iv_task", task);
+	ivi_check_object(fn, "iv_task", task);
+	if (ivi_unlikely(t->state == IVI_TASK_REGISTERED) && loop != NULL &&
+	    (on_list(&loop->tasks.queue, t) || on_list(&loop->tasks.round, t)))
+		ivi_bad_new(fn, "iv_task", task, true);
 	t->state = 0;
+	t->owner = loop;
 	t->epoch = loop != NULL ? loop->tasks.epoch : 0;
+}
+
+static inline void register_new(const char *fn, struct ivi_loop *loop,
+				struct iv_task *task)
+{
+	ivi_check_new(fn, "iv_task", task, ivi_task(task)->state,
+		      IVI_TASK_REGISTERED);
+	ivi_check_handler(fn, "iv_task", task, task->handler);
+	ivi_task_add(loop, task);
 }
 
 IVI_PUBLIC void iv_task_register(struct iv_task *task)
@@ -107,10 +127,20 @@ IVI_PUBLIC void iv_task_register(struct iv_task *task)
 	struct ivi_loop *loop = ivi_loop_of_caller(fn);
 
 	ivi_check_object(fn, "iv_task", task);
-	ivi_check_new(fn, "iv_task", task, ivi_task(task)->state,
-		      IVI_TASK_REGISTERED);
-	ivi_check_handler(fn, "iv_task", task, task->handler);
-	ivi_task_add(loop, task);
+	register_new(fn, loop, task);
+}
+
+IVI_PUBLIC void iv_task_ensure(struct iv_task *task)
+{
+	static const char fn[] = "iv_task_ensure";
+	struct ivi_loop *loop = ivi_loop_of_caller(fn);
+
+	ivi_check_object(fn, "iv_task", task);
+	if (ivi_task(task)->state == IVI_TASK_REGISTERED)
+		ivi_check_owner(fn, "iv_task", task, loop,
+				ivi_task(task)->owner);
+	else
+		register_new(fn, loop, task);
 }
 
 IVI_PUBLIC void iv_task_unregister(struct iv_task *task)

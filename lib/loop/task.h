@@ -19,12 +19,14 @@ struct ivi_tasks {
 	bool	running;		/* a round is in progress */
 	uint32_t	epoch;		/* its number, or that of the last */
 	uint32_t	rounds;		/* begun so far */
+	uint64_t	calls;		/* of handlers */
 };
 
 struct IVI_ALIAS ivi_task {
 	struct iv_list_head	node;
 	struct ivi_loop	*owner;
-	uint32_t	epoch;	/* round in which it last ran or was INITed */
+	uint32_t	epoch;	/* round of OWNER in which it last ran or was
+				   INITed */
 	uint32_t	state;	/* 0 or IVI_TASK_REGISTERED */
 };
 
@@ -34,13 +36,19 @@ IVI_OVERLAY(iv_task, pad, ivi_task)
 
 void ivi_tasks_init(struct ivi_loop *loop);
 
+/* The round in progress was left by longjmp(3) or the like. */
+void ivi_tasks_abandoned(struct ivi_loop *loop);
+
 /* Runs one round. */
 void ivi_tasks_run(struct ivi_loop *loop);
 
 /* Debug builds: notes what is registered still. */
 void ivi_tasks_leftovers(const struct ivi_loop *loop);
 
-bool ivi_tasks_pending(const struct ivi_loop *loop);
+static inline bool ivi_tasks_pending(const struct ivi_tasks *ts)
+{
+	return !iv_list_empty(&ts->queue) || !iv_list_empty(&ts->round);
+}
 
 /* iv_task_register() without its checks. */
 void ivi_task_add(struct ivi_loop *loop, struct iv_task *task);

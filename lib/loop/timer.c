@@ -12,9 +12,51 @@ void ivi_timers_init(struct ivi_loop *loop)
 	ivi_timerq_init(&loop->timers.q);
 }
 
-int64_t ivi_timers_soonest(struct ivi_loop *loop)
+/* As far as it is known without looking at the clock once more; the turn has
+   done that, unless nothing was to be expected of it. */
+static int64_t time_of_turn(const struct ivi_loop *loop)
 {
-	return ivi_timerq_soonest(&loop->timers.q);
+	return loop->now.valid ? ivi_ts_to_ns(&loop->now.value) :
+				 ivi_clock_ns();
+}
+
+/* Slack is for those that become due, not for those that are when they are
+   registered. */
+static __attribute__((noinline))
+int64_t limit_with_slack(const struct ivi_loop *loop, int64_t soonest)
+{
+	const struct ivi_timers *ts = &loop->timers;
+
+	if (soonest <= ts->q.limit || soonest == IVI_NEVER || ts->prompt ||
+	    soonest <= time_of_turn(loop))
+		return soonest;
+	return ivi_ns_add(soonest, ts->slack);
+}
+
+int64_t ivi_timers_limit(struct ivi_loop *loop)
+{
+	int64_t soonest = ivi_timerq_soonest(&loop->timers.q);
+
+	return ivi_likely(loop->timers.slack == 0) ? soonest :
+	       limit_with_slack(loop, soonest);
+}
+
+/* Debug builds: points of time are seldom half of all time past, intervals
+   are.  One that is early has been given another time where it stood. */
+static void look_at(const struct ivi_loop *loop, const struct iv_timer *timer)
+{
+	static bool noted;
+	int64_t now = loop->timers.q.limit, at = ivi_ts_to_ns(&timer->expires);
+
+	if (at > now)
+		iv_fatal("iv_main: `expires' of iv_timer %p was changed while "
+			 "it was registered", (const void *)timer);
+	if (at > 0 && at < now / 2 && now - at > 60 * IVI_SEC &&
+	    !__atomic_exchange_n(&noted, true, __ATOMIC_RELAXED))
+		ivi_note("iv_main: iv_timer %p was due %lld s ago: `expires' is "
+			 "a point of time, not an interval [handler %p]",
+			 (const void *)timer, (long long)((now - at) / IVI_SEC),
+			 (const void *)(uintptr_t)timer->handler);
 }
 
 void ivi_timers_run(struct ivi_loop *loop)
@@ -28,17 +70,26 @@ void ivi_timers_run(struct ivi_loop *loop)
 	now = ivi_ts_to_ns(ivi_now_get(&loop->now));
 	if (soonest > now)
 		return;
+	loop->timers.prompt = false;
+	loop->timers.rounds++;
 	ivi_timerq_begin(q, now);
 	while ((lh = ivi_timerq_next(q)) != NULL) {
 		struct ivi_timer *t = iv_container_of(lh, struct ivi_timer,
 						      node);
 		struct iv_timer *timer = ivi_timer_pub(t);
+		int64_t at = ivi_timerq_deadline(lh);
 
 		ivi_check_memory("iv_timer", timer, t->state,
 				 IVI_TIMER_REGISTERED);
+		if (IVI_DEBUGGING)
+			look_at(loop, timer);
 		t->state = 0;
 		ivi_release(loop);
-		timer->handler(timer->cookie);
+		loop->timers.calls++;
+		ivi_meter_due(&loop->meter, at, now);
+		ivi_handler_call(&loop->meter, IVI_PROBE_TIMER, timer,
+				 ivi_ns_left(now, at), timer->handler,
+				 timer->cookie);
 	}
 }
 
@@ -75,20 +126,75 @@ static __attribute__((noinline)) void insert(struct ivi_loop *loop,
 			  now->valid ? ivi_ts_to_ns(&now->value) : -1);
 }
 
-IVI_PUBLIC void iv_timer_register(struct iv_timer *timer)
+static inline void enqueue(struct ivi_loop *loop, struct ivi_timer *t)
 {
-	static const char fn[] = "iv_timer_register";
-	struct ivi_loop *loop = ivi_loop_of_caller(fn);
+	if (!ivi_timerq_try_insert(&loop->timers.q, &t->node))
+		insert(loop, t);
+}
+
+/* All that makes it registered, but for its place in the queue. */
+static inline void enter(const char *fn, struct ivi_loop *loop,
+			 struct iv_timer *timer)
+{
 	struct ivi_timer *t = ivi_timer(timer);
 
-	ivi_check_object(fn, "iv_timer", timer);
 	ivi_check_new(fn, "iv_timer", timer, t->state, IVI_TIMER_REGISTERED);
 	ivi_check_handler(fn, "iv_timer", timer, timer->handler);
 	t->owner = loop;
 	t->state = IVI_TIMER_REGISTERED;
 	ivi_hold(loop);
-	if (!ivi_timerq_try_insert(&loop->timers.q, &t->node))
-		insert(loop, t);
+}
+
+IVI_PUBLIC void iv_timer_register(struct iv_timer *timer)
+{
+	static const char fn[] = "iv_timer_register";
+	struct ivi_loop *loop = ivi_loop_of_caller(fn);
+
+	ivi_check_object(fn, "iv_timer", timer);
+	enter(fn, loop, timer);
+	enqueue(loop, ivi_timer(timer));
+}
+
+/* Registers it for then, or moves it there, behind those of that time. */
+static void set_expires(const char *fn, struct ivi_loop *loop,
+			struct iv_timer *timer, struct timespec at)
+{
+	struct ivi_timer *t = ivi_timer(timer);
+
+	if (t->state == IVI_TIMER_REGISTERED) {
+		ivi_check_owner(fn, "iv_timer", timer, loop, t->owner);
+		ivi_timerq_remove(&loop->timers.q, &t->node);
+	} else {
+		enter(fn, loop, timer);
+	}
+	timer->expires = at;
+	enqueue(loop, t);
+}
+
+IVI_PUBLIC void iv_timer_set_expires(struct iv_timer *timer,
+				     const struct timespec *at)
+{
+	static const char fn[] = "iv_timer_set_expires";
+	struct ivi_loop *loop = ivi_loop_of_caller(fn);
+
+	ivi_check_object(fn, "iv_timer", timer);
+	ivi_check_object(fn, "timespec", at);
+	set_expires(fn, loop, timer, *at);
+}
+
+IVI_PUBLIC void iv_timer_set_after(struct iv_timer *timer, time_t sec,
+				   long nsec)
+{
+	static const char fn[] = "iv_timer_set_after";
+	struct ivi_loop *loop = ivi_loop_of_caller(fn);
+	const struct timespec interval = { sec, nsec };
+	int64_t left = ivi_ts_to_ns(&interval);
+	int64_t at = ivi_ns_add(ivi_clock_ns(), left);
+
+	ivi_check_object(fn, "iv_timer", timer);
+	if (left <= 0)
+		loop->timers.prompt = true;
+	set_expires(fn, loop, timer, ivi_ns_to_ts(at > 0 ? at : 0));
 }
 
 IVI_PUBLIC void iv_timer_unregister(struct iv_timer *timer)
@@ -109,4 +215,19 @@ IVI_PUBLIC int iv_timer_registered(const struct iv_timer *timer)
 {
 	ivi_check_object("iv_timer_registered", "iv_timer", timer);
 	return ivi_timer(timer)->state == IVI_TIMER_REGISTERED;
+}
+
+IVI_PUBLIC void iv_set_timer_slack(const struct timespec *slack)
+{
+	static const char fn[] = "iv_set_timer_slack";
+	struct ivi_loop *loop = ivi_loop_of_caller(fn);
+	int64_t ns;
+
+	ivi_check_object(fn, "timespec", slack);
+	ns = ivi_ts_to_ns(slack);
+	if (ns < 0)
+		iv_fatal("%s: negative: %lld s %ld ns", fn,
+			 (long long)slack->tv_sec, (long)slack->tv_nsec);
+	/* Half of all time, so that a sum with it is not IVI_NEVER. */
+	loop->timers.slack = ns < IVI_NEVER / 2 ? ns : IVI_NEVER / 2;
 }

@@ -5,6 +5,7 @@
 #ifndef IVI_LOOP_TIMER_H
 #define IVI_LOOP_TIMER_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <iv.h>
 #include "base/compiler.h"
@@ -13,6 +14,10 @@
 struct ivi_loop;
 
 struct ivi_timers {
+	int64_t	slack;		/* how late one may be */
+	bool	prompt;		/* one may be due, and not be due by iv_now */
+	uint32_t	rounds;		/* in which some were due, so far */
+	uint64_t	calls;		/* of handlers */
 	struct ivi_timerq	q;	/* last: its end is not zeroed */
 };
 
@@ -34,7 +39,8 @@ void ivi_timers_run(struct ivi_loop *loop);
 /* Debug builds: notes what is registered still, and forgets it. */
 void ivi_timers_leftovers(struct ivi_loop *loop);
 
-/* When ivi_timers_run() is to be called next, or IVI_NEVER. */
-int64_t ivi_timers_soonest(struct ivi_loop *loop);
+/* How long a sleep may last until ivi_timers_run(), slack included, or
+   IVI_NEVER. */
+int64_t ivi_timers_limit(struct ivi_loop *loop);
 
 #endif

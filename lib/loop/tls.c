@@ -7,8 +7,6 @@
  */
 #include "loop/loop.h"
 
-#include <stdlib.h>
-
 #define ALIGN(n)	(((n) + 15) & ~(size_t)15)
 
 static struct iv_list_head users = IV_LIST_HEAD_INIT(users);
@@ -30,7 +28,6 @@ void ivi_tls_init_users(struct ivi_loop *loop)
 {
 	struct iv_list_head *lh;
 
-	loop->tls.generation = ivi_fork_generation();
 	iv_list_for_each (lh, &users) {
 		struct iv_tls_user *user =
 			iv_container_of(lh, struct iv_tls_user, list);
@@ -82,11 +79,15 @@ IVI_PUBLIC void *iv_tls_user_ptr(const struct iv_tls_user *user)
 	return loop != NULL ? area(loop, user) : NULL;
 }
 
+void (*ivi_raw_posted)(void *ev);
+void (*ivi_raw_renew)(void *ev);
+
 /* ---- Slots ------------------------------------------------------------------- */
 
 void ivi_require_loop(const char *function)
 {
 	ivi_loop_of_caller(function);
+	ivi_fork_notice();
 }
 
 void *ivi_slot_peek(const struct ivi_slot *slot)
@@ -105,12 +106,12 @@ void *ivi_slot_get(const struct ivi_slot *slot)
 
 	if (ivi_likely(state != NULL))
 		return state;
-	state = calloc(1, slot->size);
+	state = ivi_alloc_zeroed(slot->size);
 	if (state == NULL)
 		return NULL;
 	ret = slot->init != NULL ? slot->init(state) : 0;
 	if (ret < 0) {
-		free(state);
+		ivi_free(state);
 		errno = -ret;
 		return NULL;
 	}
@@ -120,14 +121,11 @@ void *ivi_slot_get(const struct ivi_slot *slot)
 	return state;
 }
 
-void ivi_tls_check_fork(struct ivi_loop *loop)
+void ivi_tls_forked(struct ivi_loop *loop)
 {
 	struct ivi_tls *tls = &loop->tls;
 	int i;
 
-	if (ivi_likely(tls->generation == ivi_fork_generation()))
-		return;
-	tls->generation = ivi_fork_generation();
 	for (i = 0; i < tls->count; i++) {
 		const struct ivi_slot *slot = tls->made[i];
 
@@ -136,18 +134,57 @@ void ivi_tls_check_fork(struct ivi_loop *loop)
 	}
 }
 
-void ivi_tls_fini(struct ivi_loop *loop)
+void ivi_tls_renew(struct ivi_loop *loop)
+{
+	struct ivi_tls *tls = &loop->tls;
+	int i;
+
+	for (i = 0; i < tls->count; i++) {
+		const struct ivi_slot *slot = tls->made[i];
+
+		if (slot->renew != NULL)
+			slot->renew(tls->slot[slot->index]);
+	}
+	if (__atomic_load_n(&ivi_raw_renew, __ATOMIC_ACQUIRE) != NULL)
+		ivi_fds_each(loop, ivi_raw_posted, ivi_raw_renew);
+}
+
+void ivi_tls_dump(const struct ivi_loop *loop, int fd)
+{
+	const struct ivi_tls *tls = &loop->tls;
+	int i;
+
+	for (i = 0; i < tls->count; i++) {
+		const struct ivi_slot *slot = tls->made[i];
+
+		if (slot->dump != NULL)
+			slot->dump(tls->slot[slot->index], fd);
+	}
+}
+
+static void give_up(struct ivi_loop *loop, bool abandon)
 {
 	struct ivi_tls *tls = &loop->tls;
 
 	while (tls->count > 0) {
 		const struct ivi_slot *slot = tls->made[--tls->count];
 		void *state = tls->slot[slot->index];
+		void (*fn)(void *) = abandon ? slot->abandon : slot->fini;
 
-		if (slot->fini != NULL)
-			slot->fini(state);
+		if (fn != NULL)
+			fn(state);
 		__atomic_store_n(&tls->slot[slot->index], NULL,
 				 __ATOMIC_RELEASE);
-		free(state);
+		ivi_free(state);
 	}
+}
+
+void ivi_tls_fini(struct ivi_loop *loop)
+{
+	give_up(loop, false);
+}
+
+void ivi_tls_abandon(struct ivi_loop *loop)
+{
+	give_up(loop, true);
 }

@@ -15,7 +15,6 @@ struct ivi_tls {
 	void	*slot[IVI_SLOTS];
 	const struct ivi_slot	*made[IVI_SLOTS];	/* in order of making */
 	int	count;
-	unsigned	generation;	/* of forks, that the slots know of */
 };
 
 /* Bytes that all users together want in a loop; no more may register. */
@@ -25,10 +24,15 @@ size_t ivi_tls_size(void);
 void ivi_tls_init_users(struct ivi_loop *loop);
 void ivi_tls_deinit_users(struct ivi_loop *loop);
 
-/* Tells the modules that this is a forked child. */
-void ivi_tls_check_fork(struct ivi_loop *loop);
+/* Tell the modules, in a forked child; as in struct ivi_slot. */
+void ivi_tls_forked(struct ivi_loop *loop);
+void ivi_tls_renew(struct ivi_loop *loop);
+
+/* iv_dump(): the modules tell what they have. */
+void ivi_tls_dump(const struct ivi_loop *loop, int fd);
 
 /* The modules' slots, the youngest first. */
 void ivi_tls_fini(struct ivi_loop *loop);
+void ivi_tls_abandon(struct ivi_loop *loop);
 
 #endif

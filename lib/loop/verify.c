@@ -146,7 +146,7 @@ static void verify_fd(struct walk *w, const struct ivi_fd *f)
 	require_ours(w, "iv_fd", fd, f->state == IVI_FD_REGISTERED, f->owner);
 	require(!(f->flags & (IVI_FD_GONE | IVI_FD_PROBE)), "iv_fd", fd,
 		"is on its way in or out");
-	require(f->wanted == ivi_fd_bands(fd), "iv_fd", fd,
+	require(f->wanted == ivi_fd_wants(fd), "iv_fd", fd,
 		"has not the handlers that it was given");
 	require(!listed || !agree, "iv_fd", fd, "need not be told, but will");
 	/* A method need not be told that nothing is wanted: see apply(). */
@@ -154,23 +154,26 @@ static void verify_fd(struct walk *w, const struct ivi_fd *f)
 		(f->flags & IVI_FD_REFUSED), "iv_fd", fd,
 		"should be told to the poll method, but will not");
 	w->objects++;
-	w->holds += fd != &w->loop->events.wake_fd;
+	w->holds += fd != &w->loop->events.wake_fd && ivi_fd_holds(fd);
 }
 
-/* Those that are ready are on the list of these, no others. */
-static long verify_ready(const struct ivi_poller *p)
+/* Those that are ready, or will be in the next turn, are on the list of these,
+   no others. */
+static long verify_ready(const struct iv_list_head *head)
 {
 	const struct iv_list_head *lh;
 	long n = 0;
 
-	for_each_linked (lh, &p->ready, "list of ready iv_fds") {
+	for_each_linked (lh, head, "list of ready iv_fds") {
 		const struct ivi_fd *f = iv_container_of(lh, struct ivi_fd,
 							 ready_node);
 
 		require(f->state == IVI_FD_REGISTERED, "iv_fd", ivi_fd_pub(f),
 			"is ready though it is not registered");
-		require(f->ready != 0 && !(f->ready & ~IVI_BANDS), "iv_fd",
-			ivi_fd_pub(f), "is ready for nothing");
+		require(f->ready & (IVI_BANDS | IVI_BANDS << IVI_NEXT_SHIFT),
+			"iv_fd", ivi_fd_pub(f), "is ready for nothing");
+		require(!(f->flags & IVI_FD_SUSPENDED), "iv_fd", ivi_fd_pub(f),
+			"is ready though it is suspended");
 		n++;
 	}
 	return n;
@@ -226,29 +229,30 @@ static void verify_fds(struct walk *w)
 		changes += !iv_list_empty(&f->change);
 		numbers += has_number(fds, ivi_fd_pub(f)->fd);
 	}
-	w->holds += fds->detached;
+	w->holds += fds->detached - fds->detached_unheld;
 	verify_method(p);
-	require(ready == verify_ready(p), "list of ready iv_fds", p,
+	require(ready == verify_ready(&p->ready) + verify_ready(&p->kicked),
+		"list of ready iv_fds", p,
 		"has not those that are ready");
 	require(changes == verify_changes(p), "list of changed iv_fds", p,
 		"has not those that have changed");
 	/* A lack of memory may leave two of one number. */
 	require(count_numbers(fds) <= numbers, "set of numbers", fds,
 		"has one that is not registered");
-	require(fds->handled == NULL ||
-		fds->handled->state == IVI_FD_REGISTERED, "iv_fd",
-		fds->handled, "is being handled, but is not registered");
 }
 
-/* ---- Events --------------------------------------------------------------- */
+/* ---- Events and calls ----------------------------------------------------- */
 
 static void verify_posted(struct walk *w, const struct ivi_event *e)
 {
 	uintptr_t owner = __atomic_load_n(&e->owner, __ATOMIC_RELAXED);
+	bool call = owner & IVI_EVENT_CALL;
 
-	require(owner == ((uintptr_t)w->loop | IVI_EVENT_PENDING), "iv_event",
-		ivi_event_pub(e), "was posted, but is not registered here");
-	w->objects++;
+	require((owner & ~IVI_EVENT_CALL) ==
+		((uintptr_t)w->loop | IVI_EVENT_PENDING),
+		call ? "iv_call" : "iv_event", ivi_event_pub(e),
+		"was posted, but is not registered here");
+	w->objects += !call;
 }
 
 static void verify_event_list(struct walk *w, const struct iv_list_head *head)
@@ -283,13 +287,46 @@ static void verify_events(struct walk *w)
 		es, "has more than are registered");
 	require(!__atomic_load_n(&es->asleep, __ATOMIC_RELAXED), "channel", es,
 		"says that the loop sleeps");
-	require(__atomic_load_n(&es->posters, __ATOMIC_RELAXED) >= 0,
-		"channel", es, "has fewer than no posters");
 	/* Not the other way round: in a forked child it is yet to be opened. */
-	require(!watched || (es->open && !es->native && es->registered > 0),
+	require(!watched || (es->open && !es->native && es->users > 0),
 		"channel", es, "is watched for nothing");
-	if (es->registered > 0)
-		w->holds += (long)es->registered + 1;
+	require(es->users == es->registered + es->handed, "channel", es,
+		"has not as many users as there are");
+	w->holds += (long)es->registered;
+}
+
+/* ---- Hooks ---------------------------------------------------------------- */
+
+static void verify_hook(struct walk *w, const struct iv_list_head *lh,
+			uint32_t point)
+{
+	const struct ivi_hook *h = iv_container_of(lh, struct ivi_hook, node);
+
+	require_ours(w, "iv_hook", ivi_hook_pub(h),
+		     h->state == (IVI_HOOK_REGISTERED | point), h->owner);
+	w->objects++;
+	w->holds += point == IV_HOOK_IDLE;
+}
+
+static void verify_hooks(struct walk *w)
+{
+	const struct ivi_hooks *hs = &w->loop->hooks;
+	const struct iv_list_head *lh;
+	int i;
+
+	for (i = 0; i < IVI_HOOK_POINTS; i++) {
+		long before = w->objects;
+
+		for_each_linked (lh, &hs->list[i].all, "list of iv_hooks")
+			verify_hook(w, lh, (uint32_t)i);
+		for_each_linked (lh, &hs->list[i].rest, "list of iv_hooks")
+			verify_hook(w, lh, (uint32_t)i);
+		require((w->objects > before) == ivi_hooks_at(hs, i),
+			"list of iv_hooks", &hs->list[i],
+			"has not those that are registered");
+	}
+	require(hs->used == 0 || w->loop->run.special, "loop", w->loop,
+		"does not call its hooks");
 }
 
 /* ---- All ------------------------------------------------------------------ */
@@ -306,6 +343,8 @@ long ivi_verify(const struct ivi_loop *loop)
 	verify_tasks(&w);
 	verify_fds(&w);
 	verify_events(&w);
+	verify_hooks(&w);
+	w.holds += loop->refs;
 	require(loop->holds == w.holds, "loop", loop,
 		loop->holds < w.holds ? "is held by fewer than are registered"
 				      : "is held by more than are registered");

@@ -5,12 +5,15 @@
  * A pump takes a buffer when it reads and gives it back when it is empty, so
  * idle pumps cost neither memory nor descriptors.  Each loop keeps some empty
  * buffers, their pipes included.
+ *
+ * A forked child has the same pipes as its parent.  What both put into one
+ * would get mixed, so a buffer of before the fork is not used for anything new.
  */
-#include <stdlib.h>
 #include "base/compiler.h"
 #include "mod/fd_pump.h"
-#include "sys/sys.h"
+#include "sys/message.h"
 #include "sys/splice.h"
+#include "sys/sys.h"
 
 /* ---- Buffers ------------------------------------------------------------ */
 
@@ -25,55 +28,72 @@ static void buf_close(struct ivi_pump_buf *buf)
 {
 	if (buf->pipe[0] < 0)
 		return;
-	close(buf->pipe[0]);
-	close(buf->pipe[1]);
+	ivi_close(buf->pipe[0]);
+	ivi_close(buf->pipe[1]);
 	buf->pipe[0] = buf->pipe[1] = -1;
 }
 
 static void buf_free(struct ivi_pump_buf *buf)
 {
 	buf_close(buf);
-	free(buf);
+	ivi_free(buf);
 }
 
-static void cache_fini(void *_c)
+static bool inherited(const struct ivi_pump_buf *buf)
 {
-	struct cache *c = _c;
+	return buf->generation != ivi_fork_generation();
+}
+
+static struct ivi_pump_buf *cache_take(struct cache *c)
+{
+	struct ivi_pump_buf *buf = c->first;
+
+	if (buf != NULL) {
+		c->first = buf->next;
+		c->count--;
+	}
+	return buf;
+}
+
+static void cache_empty(void *_c)
+{
 	struct ivi_pump_buf *buf;
 
-	while ((buf = c->first) != NULL) {
-		c->first = buf->next;
+	while ((buf = cache_take(_c)) != NULL)
 		buf_free(buf);
-	}
 }
 
 static const struct ivi_slot slot = {
 	.index	= IVI_SLOT_PUMP,
 	.size	= sizeof(struct cache),
-	.fini	= cache_fini,
+	.fini	= cache_empty,
+	.renew	= cache_empty,
+	.abandon = cache_empty,
 };
 
 static struct ivi_pump_buf *buf_new(void)
 {
-	struct ivi_pump_buf *buf = malloc(sizeof(*buf));
+	struct ivi_pump_buf *buf = ivi_alloc(sizeof(*buf) + IVI_PUMP_SIZE);
 
 	if (buf == NULL)
 		return NULL;
 	buf->pipe[0] = buf->pipe[1] = -1;
+	buf->size = IVI_PUMP_SIZE;
+	buf->generation = ivi_fork_generation();
 	return buf;
 }
 
 static struct ivi_pump_buf *buf_get(void)
 {
 	struct cache *c = ivi_slot_get(&slot);
-	struct ivi_pump_buf *buf;
+	struct ivi_pump_buf *buf = c != NULL ? cache_take(c) : NULL;
 
-	if (c == NULL || c->first == NULL)
-		return buf_new();
-	buf = c->first;
-	c->first = buf->next;
-	c->count--;
-	return buf;
+	if (buf != NULL && inherited(buf)) {
+		buf_free(buf);
+		cache_empty(c);
+		buf = NULL;
+	}
+	return buf != NULL ? buf : buf_new();
 }
 
 /* There is no cache in a thread without a loop, or while its loop goes. */
@@ -83,7 +103,7 @@ static void buf_put(struct ivi_pump_buf *buf)
 
 	if (buf->piped > 0)
 		buf_close(buf);
-	if (c == NULL || c->count == MAX_CACHED) {
+	if (c == NULL || c->count == MAX_CACHED || buf->size > IVI_PUMP_SIZE) {
 		buf_free(buf);
 		return;
 	}
@@ -103,6 +123,20 @@ static int take_buf(struct iv_fd_pump *pump)
 	if (!(pump->full & IVI_PUMP_COPY) && buf->pipe[0] < 0 &&
 	    ivi_splice_pipe(buf->pipe) < 0)
 		buf->pipe[0] = buf->pipe[1] = -1;
+	pump->buf = buf;
+	return 0;
+}
+
+int ivi_pump_grow(struct iv_fd_pump *pump, size_t size)
+{
+	struct ivi_pump_buf *buf = pump->buf;
+
+	if (size <= buf->size)
+		return 0;
+	buf = ivi_realloc(buf, sizeof(*buf) + size);
+	if (buf == NULL)
+		return -ENOMEM;
+	buf->size = size;
 	pump->buf = buf;
 	return 0;
 }
@@ -147,7 +181,10 @@ static int read_once(struct iv_fd_pump *pump)
 			return ret;
 		stop_splicing(pump);
 	}
-	return pump->full & IVI_PUMP_FULL ? 0 : ivi_pump_copy_in(pump);
+	if (pump->full & IVI_PUMP_FULL)
+		return 0;
+	return pump->full & IVI_PUMP_MESSAGES ? ivi_pump_message_in(pump) :
+						ivi_pump_copy_in(pump);
 }
 
 static int write_once(struct iv_fd_pump *pump)
@@ -163,15 +200,20 @@ static int write_once(struct iv_fd_pump *pump)
 	return ivi_pump_copy_out(pump);
 }
 
+static bool loaded(const struct iv_fd_pump *pump)
+{
+	return pump->bytes > 0 || (pump->full & IVI_PUMP_FULL);
+}
+
 static int move(struct iv_fd_pump *pump)
 {
 	int ret = 0;
 
 	if (pump->saw_fin == IVI_PUMP_OPEN && !(pump->full & IVI_PUMP_FULL))
 		ret = read_once(pump);
-	if (ret == 0 && pump->bytes > 0)
+	if (ret == 0 && loaded(pump))
 		ret = write_once(pump);
-	if (pump->bytes == 0)
+	if (!loaded(pump))
 		drop_buf(pump);
 	return ret;
 }
@@ -180,7 +222,7 @@ static void finish(struct iv_fd_pump *pump)
 {
 	pump->saw_fin = IVI_PUMP_DONE;
 	if (pump->flags & IV_FD_PUMP_FLAG_RELAY_EOF)
-		shutdown(pump->to_fd, SHUT_WR);
+		ivi_fd_end(pump->to_fd);
 }
 
 /* ---- Public ------------------------------------------------------------- */
@@ -194,6 +236,9 @@ static void check(const char *fn, const struct iv_fd_pump *pump)
 static void check_live(const char *fn, const struct iv_fd_pump *pump)
 {
 	check(fn, pump);
+	if ((unsigned)pump->saw_fin > IVI_PUMP_DESTROYED)
+		iv_fatal("%s: iv_fd_pump %p was never initialised, or has been "
+			 "overwritten", fn, (const void *)pump);
 	if (pump->saw_fin == IVI_PUMP_DESTROYED)
 		iv_fatal("%s: already destroyed, from fd %d to fd %d "
 			 "[iv_fd_pump %p]", fn, pump->from_fd, pump->to_fd,
@@ -212,7 +257,8 @@ IVI_PUBLIC void iv_fd_pump_init(struct iv_fd_pump *pump)
 			 (void *)pump);
 	pump->buf = NULL;
 	pump->bytes = 0;
-	pump->full = 0;
+	pump->full = ivi_message_source(pump->from_fd) ?
+		     IVI_PUMP_COPY | IVI_PUMP_MESSAGES : 0;
 	pump->saw_fin = IVI_PUMP_OPEN;
 	pump->set_bands(pump->cookie, 1, 0);
 }
@@ -243,7 +289,7 @@ IVI_PUBLIC int iv_fd_pump_pump(struct iv_fd_pump *pump)
 		errno = -ret;
 		return -1;
 	}
-	out = pump->bytes > 0;
+	out = loaded(pump);
 	if (pump->saw_fin == IVI_PUMP_EOF && !out)
 		finish(pump);
 	in = pump->saw_fin == IVI_PUMP_OPEN && !(pump->full & IVI_PUMP_FULL);

@@ -5,51 +5,53 @@
  * The record of a program lives until the program has ended, longer than the
  * request if that is closed before: then its timer sends signals.
  */
-#include <stdlib.h>
 #include <string.h>
 #include <iv_popen.h>
 #include "base/compiler.h"
-#include "mod/wait.h"
-#include "sys/child.h"
-#include "sys/sig.h"
+#include "mod/program.h"
 #include "sys/sys.h"
 
 #define KILL_INTERVAL	5	/* seconds */
 #define KILL_POLITELY	5	/* times */
 
 struct program {
+	struct ivi_program	base;
+	uint32_t	magic;
+	unsigned	generation;	/* of forks */
 	struct iv_popen_request	*request;	/* NULL: given up */
-	const struct ivi_loop	*owner;
-	struct iv_wait_interest	wait;
-	struct iv_timer	timer;		/* next signal */
 	unsigned	signals;	/* sent so far */
 };
 
+#define MAGIC	UINT32_C(0x69767070)
+
+/* `child' of a request is the address of its program, with this in its lowest
+   bits, so that a request that was never initialised can be told. */
+#define SEAL	((uintptr_t)0x5)
+#define SEALED	((uintptr_t)7 |						\
+		 (uintptr_t)((UINT64_C(0xff) << 48) & UINTPTR_MAX))
+
+static struct program *program(struct ivi_program *base)
+{
+	return iv_container_of(base, struct program, base);
+}
+
 /* ---- Its end ------------------------------------------------------------------- */
 
-static void forget(struct program *p)
+static void forget(struct ivi_program *base)
 {
-	if (iv_timer_registered(&p->timer))
-		iv_timer_unregister(&p->timer);
+	struct program *p = program(base);
+
 	if (p->request != NULL)
 		p->request->child = NULL;
-	free(p);
+	ivi_free(p);
 }
 
-static void state_changed(void *_p, int status, const struct rusage *usage)
+static void ended(struct ivi_program *p, int status,
+		  const struct rusage *usage)
 {
-	struct program *p = _p;
-
+	(void)status;
 	(void)usage;
-	if (status >= 0 && !ivi_child_ended(status))
-		return;
-	iv_wait_interest_unregister(&p->wait);
 	forget(p);
-}
-
-static void orphaned(struct iv_wait_interest *wait)
-{
-	forget(iv_container_of(wait, struct program, wait));
 }
 
 /*
@@ -58,66 +60,62 @@ static void orphaned(struct iv_wait_interest *wait)
  */
 static void send_signal(void *_p)
 {
-	struct program *p = _p;
+	struct program *p = program(_p);
 
-	iv_wait_interest_kill(&p->wait, p->signals++ < KILL_POLITELY ?
-					SIGTERM : SIGKILL);
-	p->timer.expires.tv_sec += KILL_INTERVAL;
-	iv_timer_register(&p->timer);
+	iv_wait_interest_kill(&p->base.wait, p->signals++ < KILL_POLITELY ?
+						     SIGTERM : SIGKILL);
+	p->base.timer.expires.tv_sec += KILL_INTERVAL;
+	iv_timer_register(&p->base.timer);
 }
 
 /* ---- Its beginning ---------------------------------------------------------------- */
 
 static struct program *program_new(void)
 {
-	struct program *p = calloc(1, sizeof(*p));
+	struct program *p = ivi_alloc_zeroed(sizeof(*p));
 
 	if (p == NULL)
 		return NULL;
-	p->owner = ivi_self();
-	p->wait.cookie = p;
-	p->wait.handler = state_changed;
-	IV_TIMER_INIT(&p->timer);
-	p->timer.cookie = p;
-	p->timer.handler = send_signal;
+	p->magic = MAGIC;
+	p->generation = ivi_fork_generation();
+	ivi_program_init(&p->base, send_signal);
+	p->base.ended = ended;
+	p->base.orphaned = forget;
 	return p;
 }
 
-static void execute(void *x)
+static int start(struct program *p, const struct iv_popen_request *req,
+		 int child, int std)
 {
-	ivi_exec(x);
-}
+	struct ivi_exec x = {
+		.file = req->file,
+		.argv = req->argv,
+		.fd = { IVI_EXEC_NULL, IVI_EXEC_NULL, IVI_EXEC_NULL },
+		.flags = IVI_EXEC_SEARCH,
+	};
+	int ret = ivi_exec_open(&x);
 
-static int start(struct program *p, struct ivi_exec *x)
-{
-	int ret;
-
-	if (ivi_wait_spawn(&p->wait, execute, x, orphaned) < 0) {
-		ret = -errno;
-		ivi_exec_close(x);
+	if (ret < 0)
 		return ret;
-	}
-	ret = ivi_exec_outcome(x);
-	if (ret < 0) {
-		iv_wait_interest_unregister(&p->wait);
-		ivi_child_reap(p->wait.pid);
-	}
-	return ret;
+	x.fd[std] = child;
+	return ivi_program_start(&p->base, &x, IVI_WAIT_END);
 }
 
-/* Puts the parent's end of the pipe into *FD. */
+/* Our end of the pipe, or -errno. */
 static int open_and_start(struct program *p,
-			  const struct iv_popen_request *req, int *fd)
+			  const struct iv_popen_request *req)
 {
-	struct ivi_exec x = { .file = req->file, .argv = req->argv };
-	int ret;
+	int std = *req->type == 'r' ? 1 : 0;
+	int fds[2];
+	int ret = ivi_exec_pipe(fds);
 
-	ret = ivi_exec_open(&x, *req->type == 'r' ? 1 : 0, fd);
 	if (ret < 0)
 		return ret;
-	ret = start(p, &x);
-	if (ret < 0)
-		close(*fd);
+	ret = start(p, req, fds[std], std);
+	ivi_close(fds[std]);
+	if (ret == 0)
+		return fds[1 - std];
+	ivi_close(fds[1 - std]);
 	return ret;
 }
 
@@ -140,7 +138,7 @@ static void check_member(const struct iv_popen_request *req,
 IVI_PUBLIC int iv_popen_request_submit(struct iv_popen_request *req)
 {
 	struct program *p;
-	int fd, ret;
+	int fd;
 
 	check("iv_popen_request_submit", req);
 	req->child = NULL;
@@ -154,15 +152,37 @@ IVI_PUBLIC int iv_popen_request_submit(struct iv_popen_request *req)
 	p = program_new();
 	if (p == NULL)
 		return -1;
-	ret = open_and_start(p, req, &fd);
-	if (ret < 0) {
-		free(p);
-		errno = -ret;
+	fd = open_and_start(p, req);
+	if (fd < 0) {
+		ivi_free(p);
+		errno = -fd;
 		return -1;
 	}
 	p->request = req;
-	req->child = p;
+	req->child = (void *)((uintptr_t)p | SEAL);
 	return fd;
+}
+
+/* NULL if there is none any more. */
+static struct program *program_of(const char *fn,
+				  const struct iv_popen_request *req)
+{
+	uintptr_t child = (uintptr_t)req->child;
+	struct program *p = (struct program *)(child & ~SEAL);
+
+	if (child == 0)
+		return NULL;
+	if ((child & SEALED) != SEAL || p->magic != MAGIC)
+		iv_fatal("%s: iv_popen_request %p is not initialised, or was "
+			 "overwritten", fn, (const void *)req);
+	return p;
+}
+
+/* Of the process that has forked this one, whose child it is. */
+static void drop_inherited(struct program *p)
+{
+	iv_wait_interest_unregister(&p->base.wait);
+	ivi_free(p);
 }
 
 IVI_PUBLIC void iv_popen_request_close(struct iv_popen_request *req)
@@ -171,14 +191,18 @@ IVI_PUBLIC void iv_popen_request_close(struct iv_popen_request *req)
 	struct program *p;
 
 	check(fn, req);
-	p = req->child;
+	p = program_of(fn, req);
 	if (p == NULL)
 		return;
-	if (p->owner != ivi_self())
+	req->child = NULL;
+	if (p->generation != ivi_fork_generation()) {
+		drop_inherited(p);
+		return;
+	}
+	if (p->base.owner != ivi_self())
 		iv_fatal("%s: iv_popen_request %p belongs to another thread",
 			 fn, (void *)req);
-	req->child = NULL;
 	p->request = NULL;
-	p->timer.expires = iv_now;
-	iv_timer_register(&p->timer);
+	p->base.timer.expires = iv_now;
+	iv_timer_register(&p->base.timer);
 }

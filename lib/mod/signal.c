@@ -27,10 +27,11 @@
 /* In each loop that has registered a signal. */
 struct signals {
 	struct iv_event_raw	wake;	/* registered while count > 0 */
-	unsigned	generation;	/* of the process it belongs to */
+	bool	inherited;	/* over fork(2): of the parent */
 	unsigned	count;
 	struct iv_list_head	all;
 	struct iv_avl_tree	own;	/* interests with THIS_THREAD */
+	struct iv_task	rest;	/* of the batch, should a handler not return */
 	/* Under the lock `state'. */
 	struct iv_list_head	pending;
 	struct iv_list_head	batch;	/* those being worked off */
@@ -65,6 +66,7 @@ static struct iv_avl_tree shared;
 /* Under the lock `changing'. */
 static struct {
 	unsigned	users;
+	unsigned	hooks;		/* among them */
 	struct sigaction	old;
 } dispositions[IVI_NSIG];
 
@@ -146,19 +148,28 @@ static bool wake_tree(const struct iv_avl_tree *tree, int signum)
 
 static const struct ivi_slot slot;
 
+/*
+ * May interrupt a wait in which glibc before 2.41 has a thread cancelled at
+ * once, and may be called by a handler that has replaced it and blocks no
+ * signals: it sees to both itself.
+ */
 static void delivered(int signum)
 {
 	const struct signals *t;
-	int err = errno;
+	int err = errno, cancel = ivi_cancel_off();
+	sigset_t saved;
 
 	if (ivi_process_is(&home)) {
 		t = ivi_slot_peek(&slot);
+		ivi_signals_block_in_handler(&saved);
 		ivi_spin_lock(&state);
 		wake_tree(&hooks, signum);
 		if (t == NULL || !wake_tree(&t->own, signum))
 			wake_tree(&shared, signum);
 		ivi_spin_unlock(&state);
+		ivi_signals_restore_in_handler(&saved);
 	}
+	ivi_cancel_restore(cancel);
 	errno = err;
 }
 
@@ -178,28 +189,44 @@ static struct ivi_signal *next_of_batch(struct signals *t)
 	return s;
 }
 
+static void forget_rest(struct signals *t)
+{
+	if (iv_task_registered(&t->rest))
+		iv_task_unregister(&t->rest);
+}
+
+static void run_batch(void *_t)
+{
+	struct signals *t = _t;
+	struct ivi_signal *s;
+
+	while ((s = next_of_batch(t)) != NULL) {
+		struct iv_signal *sig = ivi_signal_pub(s);
+
+		if (!iv_task_registered(&t->rest))
+			iv_task_register(&t->rest);
+		sig->handler(sig->cookie);
+	}
+	forget_rest(t);
+}
+
 /* What becomes pending meanwhile waits for the next turn of the loop. */
 static void woken(void *_t)
 {
 	struct signals *t = _t;
-	struct ivi_signal *s;
 	sigset_t saved;
 
 	state_lock(&saved);
 	iv_list_splice_tail_init(&t->pending, &t->batch);
 	state_unlock(&saved);
-	while ((s = next_of_batch(t)) != NULL) {
-		struct iv_signal *sig = ivi_signal_pub(s);
-
-		sig->handler(sig->cookie);
-	}
+	run_batch(t);
 }
 
 static int signals_init(void *_t)
 {
 	struct signals *t = _t;
 
-	t->generation = ivi_fork_generation();
+	t->inherited = false;
 	t->count = 0;
 	t->wake.cookie = t;
 	t->wake.handler = woken;
@@ -207,6 +234,9 @@ static int signals_init(void *_t)
 	INIT_IV_AVL_TREE(&t->own, compare);
 	INIT_IV_LIST_HEAD(&t->pending);
 	INIT_IV_LIST_HEAD(&t->batch);
+	IV_TASK_INIT(&t->rest);
+	t->rest.cookie = t;
+	t->rest.handler = run_batch;
 	return 0;
 }
 
@@ -228,6 +258,7 @@ static void settle(void)
 		if (dispositions[signum].users > 0)
 			ivi_signal_reset(signum, &dispositions[signum].old);
 		dispositions[signum].users = 0;
+		dispositions[signum].hooks = 0;
 	}
 	state_lock(&saved);
 	INIT_IV_AVL_TREE(&hooks, compare);
@@ -318,14 +349,19 @@ static int enter(struct ivi_signal *s)
 	if (ret < 0) {
 		delete(s);
 		detach(s->owner);
+		return ret;
 	}
-	return ret;
+	if (s->tree == &hooks)
+		dispositions[s->signum].hooks++;
+	return 0;
 }
 
 static void leave(struct ivi_signal *s)
 {
 	ivi_spin_lock(&changing);
 	delete(s);
+	if (s->tree == &hooks)
+		dispositions[s->signum].hooks--;
 	disclaim(s->signum);
 	detach(s->owner);
 	ivi_spin_unlock(&changing);
@@ -341,11 +377,28 @@ static void renew(void *_t)
 {
 	struct signals *t = _t;
 
-	if (t->generation == ivi_fork_generation())
+	if (!t->inherited)
 		return;
 	if (t->count > 0)
 		iv_event_raw_unregister(&t->wake);
+	forget_rest(t);
 	signals_init(t);
+}
+
+static void forked(void *_t)
+{
+	struct signals *t = _t;
+
+	t->inherited = true;
+}
+
+static void abandon(void *_t)
+{
+	struct signals *t = _t;
+	struct ivi_wake w = { t->wake.event_rfd.fd, t->wake.event_wfd };
+
+	if (t->count > 0)
+		ivi_wake_close(&w);
 }
 
 static void signals_fini(void *_t)
@@ -353,8 +406,25 @@ static void signals_fini(void *_t)
 	struct signals *t = _t;
 
 	renew(t);
+	forget_rest(t);
 	while (!iv_list_empty(&t->all))
 		leave(iv_container_of(t->all.next, struct ivi_signal, node));
+}
+
+static void signals_dump(void *_t, int fd)
+{
+	struct signals *t = _t;
+	const struct iv_list_head *lh;
+
+	iv_list_for_each (lh, &t->all) {
+		const struct ivi_signal *s =
+			iv_container_of(lh, struct ivi_signal, node);
+		const struct iv_signal *sig = ivi_signal_pub(s);
+
+		ivi_print(fd, "iv_signal %p: signal %d, %s, cookie %p\n",
+			  (const void *)sig, s->signum, IVI_CODE(sig->handler),
+			  sig->cookie);
+	}
 }
 
 static const struct ivi_slot slot = {
@@ -362,7 +432,10 @@ static const struct ivi_slot slot = {
 	.size	= sizeof(struct signals),
 	.init	= signals_init,
 	.fini	= signals_fini,
-	.forked	= renew,
+	.forked	= forked,
+	.renew	= renew,
+	.abandon = abandon,
+	.dump	= signals_dump,
 };
 
 static struct signals *signals_get(void)
@@ -374,10 +447,24 @@ static struct signals *signals_get(void)
 	return t;
 }
 
+/* IV_SIGNAL_INIT() may have been called since, or never. */
+static bool is_here(const struct signals *t, const struct ivi_signal *s)
+{
+	const struct iv_list_head *lh;
+
+	if (t == NULL)
+		return false;
+	iv_list_for_each (lh, &t->all)
+		if (lh == &s->node)
+			return true;
+	return false;
+}
+
 static bool is_registered(const struct ivi_signal *s)
 {
-	return s->registered == REGISTERED &&
-	       s->generation == ivi_fork_generation();
+	return (s->registered == REGISTERED &&
+		s->generation == ivi_fork_generation()) ||
+	       is_here(ivi_slot_peek(&slot), s);
 }
 
 static bool is_catchable(int signum)
@@ -462,35 +549,65 @@ int ivi_signal_register_hook(struct iv_signal *sig)
 	return t != NULL ? add(sig, t, &hooks, false) : -1;
 }
 
-/* Then it means nothing. */
-static bool is_inherited(struct ivi_signal *s)
+bool ivi_signal_is_handled(int signum)
 {
-	struct signals *t = ivi_slot_peek(&slot);
+	bool handled;
 
-	if (is_registered(s))
-		return false;
-	if (t != NULL)
-		renew(t);
-	s->registered = 0;
-	return true;
+	ivi_spin_lock(&changing);
+	settle();
+	handled = dispositions[signum].users > 0;
+	ivi_spin_unlock(&changing);
+	return handled;
+}
+
+bool ivi_signal_hooked_over(int signum, struct sigaction *old)
+{
+	bool over;
+
+	ivi_spin_lock(&changing);
+	settle();
+	over = dispositions[signum].hooks > 0 &&
+	       dispositions[signum].hooks == dispositions[signum].users;
+	*old = dispositions[signum].old;
+	ivi_spin_unlock(&changing);
+	return over;
+}
+
+bool ivi_signal_ignored_before(int signum)
+{
+	bool ignored;
+
+	ivi_spin_lock(&changing);
+	settle();
+	ignored = dispositions[signum].users > 0 &&
+		  ivi_signal_is_ignored(&dispositions[signum].old);
+	ivi_spin_unlock(&changing);
+	return ignored;
 }
 
 IVI_PUBLIC void iv_signal_unregister(struct iv_signal *sig)
 {
 	static const char fn[] = "iv_signal_unregister";
 	struct ivi_signal *s = ivi_signal(sig);
+	struct signals *t;
 
 	check(fn, sig);
+	t = ivi_slot_peek(&slot);
+	if (t != NULL)
+		renew(t);
+	if (is_here(t, s)) {
+		leave(s);
+		return;
+	}
 	if (sig->signum < 0 || sig->signum >= IVI_NSIG)
 		iv_fatal("%s: iv_signal %p: there is no signal %d", fn,
 			 (void *)sig, sig->signum);
 	if (s->registered != REGISTERED)
 		iv_fatal("%s: iv_signal %p (signal %d) is not registered", fn,
 			 (void *)sig, sig->signum);
-	if (is_inherited(s))
-		return;
-	if (s->owner != ivi_slot_peek(&slot))
+	if (is_registered(s))
 		iv_fatal("%s: iv_signal %p (signal %d) belongs to another "
 			 "thread", fn, (void *)sig, sig->signum);
-	leave(s);
+	/* Inherited over fork(2), where it means nothing. */
+	s->registered = 0;
 }

@@ -6,11 +6,12 @@
  * one that lets go of it last.  The creator lets go when it has joined the
  * child, or when its own loop goes first; `orphaned' and the child's one post
  * exclude each other through `lock', so no post reaches a loop that is gone.
+ *
+ * A forked child process has the records, but not the threads: what these
+ * held, the lock included, is nobody's.
  */
 #include <pthread.h>
 #include <stdbool.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <iv_event.h>
 #include <iv_list.h>
@@ -28,14 +29,17 @@ struct child {
 	void	*arg;
 	unsigned long	tid;	/* atomic: written by the child */
 	int	refs;		/* atomic: creator, child */
+	unsigned	generation;	/* of forks */
 	pthread_mutex_t	lock;
 	bool	orphaned;	/* under lock, by the creator */
+	bool	lost;		/* its thread is the parent process's */
 	char	name[];
 };
 
 /* In each loop that has created a thread. */
 struct children {
 	struct iv_list_head	list;
+	struct iv_list_head	lost;	/* inherited over fork(2) */
 };
 
 static int debug;
@@ -43,7 +47,7 @@ static int debug;
 static void say(const char *name, const char *what)
 {
 	if (__atomic_load_n(&debug, __ATOMIC_RELAXED))
-		fprintf(stderr, "iv_thread: [%s] %s\n", name, what);
+		ivi_say("iv_thread: [%s] %s", name, what);
 }
 
 static void unref(struct child *c)
@@ -51,7 +55,7 @@ static void unref(struct child *c)
 	if (__atomic_sub_fetch(&c->refs, 1, __ATOMIC_ACQ_REL) > 0)
 		return;
 	pthread_mutex_destroy(&c->lock);
-	free(c);
+	ivi_free(c);
 }
 
 /* ---- The child -------------------------------------------------------------- */
@@ -64,10 +68,13 @@ static void child_ended(void *_c)
 	/* Cancelled now, it would leave its creator waiting. */
 	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &state);
 	say(c->name, "ended");
-	pthread_mutex_lock(&c->lock);
-	if (!c->orphaned)
-		iv_event_post(&c->ended);
-	pthread_mutex_unlock(&c->lock);
+	/* In a child that the thread has forked there is no creator. */
+	if (c->generation == ivi_fork_generation()) {
+		pthread_mutex_lock(&c->lock);
+		if (!c->orphaned)
+			iv_event_post(&c->ended);
+		pthread_mutex_unlock(&c->lock);
+	}
 	unref(c);
 }
 
@@ -87,26 +94,37 @@ static void *child_main(void *_c)
 
 /* ---- The creator ------------------------------------------------------------ */
 
+/* The creator has done with it. */
+static void child_leave(struct child *c)
+{
+	iv_list_del(&c->siblings);
+	iv_event_unregister(&c->ended);
+	if (c->lost)
+		ivi_free(c);
+	else
+		unref(c);
+}
+
 static void child_join(void *_c)
 {
 	struct child *c = _c;
 
-	pthread_join(c->thread, NULL);
-	say(c->name, "joined");
-	iv_list_del(&c->siblings);
-	iv_event_unregister(&c->ended);
-	unref(c);
+	if (!c->lost) {
+		ivi_thread_join(c->thread);
+		say(c->name, "joined");
+	}
+	child_leave(c);
 }
 
 static void child_orphan(struct child *c)
 {
-	pthread_mutex_lock(&c->lock);
-	c->orphaned = true;
-	pthread_mutex_unlock(&c->lock);
-	pthread_detach(c->thread);
-	iv_list_del(&c->siblings);
-	iv_event_unregister(&c->ended);
-	unref(c);
+	if (!c->lost) {
+		pthread_mutex_lock(&c->lock);
+		c->orphaned = true;
+		pthread_mutex_unlock(&c->lock);
+		ivi_thread_forget(c->thread);
+	}
+	child_leave(c);
 }
 
 static int children_init(void *_children)
@@ -114,16 +132,68 @@ static int children_init(void *_children)
 	struct children *children = _children;
 
 	INIT_IV_LIST_HEAD(&children->list);
+	INIT_IV_LIST_HEAD(&children->lost);
 	return 0;
+}
+
+static void orphan_all(struct iv_list_head *list)
+{
+	while (!iv_list_empty(list))
+		child_orphan(iv_container_of(list->next, struct child,
+					     siblings));
 }
 
 static void children_fini(void *_children)
 {
 	struct children *children = _children;
 
-	while (!iv_list_empty(&children->list))
-		child_orphan(iv_container_of(children->list.next,
-					     struct child, siblings));
+	orphan_all(&children->list);
+	orphan_all(&children->lost);
+}
+
+static void children_forked(void *_children)
+{
+	struct children *children = _children;
+	struct iv_list_head *lh;
+
+	iv_list_splice_init(&children->list, &children->lost);
+	iv_list_for_each (lh, &children->lost)
+		iv_container_of(lh, struct child, siblings)->lost = true;
+}
+
+/* By then all are among the lost. */
+static void children_abandon(void *_children)
+{
+	struct children *children = _children;
+
+	while (!iv_list_empty(&children->lost)) {
+		struct iv_list_head *lh = children->lost.next;
+
+		iv_list_del(lh);
+		ivi_free(iv_container_of(lh, struct child, siblings));
+	}
+}
+
+static void children_renew(void *_children)
+{
+	struct children *children = _children;
+
+	orphan_all(&children->lost);
+}
+
+static void children_dump(void *_children, int fd)
+{
+	struct children *children = _children;
+	const struct iv_list_head *lh;
+
+	iv_list_for_each (lh, &children->list) {
+		const struct child *c = iv_container_of(lh, struct child,
+							siblings);
+
+		ivi_print(fd, "iv_thread %lu: \"%s\", %s, argument %p\n",
+			  __atomic_load_n(&c->tid, __ATOMIC_RELAXED), c->name,
+			  IVI_CODE(c->start_routine), c->arg);
+	}
 }
 
 static const struct ivi_slot slot = {
@@ -131,24 +201,29 @@ static const struct ivi_slot slot = {
 	.size	= sizeof(struct children),
 	.init	= children_init,
 	.fini	= children_fini,
+	.forked	= children_forked,
+	.renew	= children_renew,
+	.abandon = children_abandon,
+	.dump	= children_dump,
 };
 
 static struct child *child_new(const char *name)
 {
 	size_t size = strlen(name) + 1;
-	struct child *c = calloc(1, sizeof(*c) + size);
+	struct child *c = ivi_alloc_zeroed(sizeof(*c) + size);
 	int ret;
 
 	if (c == NULL)
 		return NULL;
 	ret = ivi_mutex_init(&c->lock);
 	if (ret < 0) {
-		free(c);
+		ivi_free(c);
 		errno = -ret;
 		return NULL;
 	}
 	memcpy(c->name, name, size);
 	c->refs = 2;
+	c->generation = ivi_fork_generation();
 	c->ended.cookie = c;
 	c->ended.handler = child_join;
 	return c;
@@ -157,7 +232,7 @@ static struct child *child_new(const char *name)
 static void child_abandon(struct child *c)
 {
 	pthread_mutex_destroy(&c->lock);
-	free(c);
+	ivi_free(c);
 }
 
 /* 0 or an errno value; the record is then as it was. */
@@ -167,7 +242,7 @@ static int child_start(struct child *c)
 
 	if (iv_event_register(&c->ended) < 0)
 		return errno;
-	err = pthread_create(&c->thread, NULL, child_main, c);
+	err = -ivi_thread_start(&c->thread, child_main, c);
 	if (err != 0)
 		iv_event_unregister(&c->ended);
 	return err;
@@ -223,14 +298,15 @@ IVI_PUBLIC void iv_thread_list_children(void)
 	struct iv_list_head *lh;
 
 	ivi_require_loop("iv_thread_list_children");
-	fprintf(stderr, "tid\tname\n%lu\tself\n", iv_get_thread_id());
+	ivi_say("tid\tname");
+	ivi_say("%lu\tself", iv_get_thread_id());
 	children = ivi_slot_peek(&slot);
 	if (children == NULL)
 		return;
 	iv_list_for_each (lh, &children->list) {
 		struct child *c = iv_container_of(lh, struct child, siblings);
 
-		fprintf(stderr, "%lu\t%s\n",
+		ivi_say("%lu\t%s",
 			__atomic_load_n(&c->tid, __ATOMIC_RELAXED), c->name);
 	}
 }

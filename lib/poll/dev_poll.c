@@ -5,11 +5,13 @@
  * Kernel facts leaned on, in poll(7D):
  *  - What is written to it are changes, done in order.  Events are OR-ed to
  *    those of the descriptor's entry; fewer of them take a POLLREMOVE first.
- *  - A descriptor that is not open is ignored without an error.
+ *  - A descriptor that is not open is ignored without an error, but its
+ *    events are kept: the next file with the number gets them, too.
  *  - One that is closed while in the set gives POLLNVAL for ever, and once
  *    its number is used again that is what the entry means.
- *  - Neither a write nor the answer may have more entries than
- *    RLIMIT_NOFILE, which may be lowered at any time: EINVAL.
+ *  - A write of more than 255 entries, and more than RLIMIT_NOFILE, which may
+ *    be lowered at any time: EINVAL.  An answer is cut to the limit; older
+ *    kernels refuse to give one with room for more.
  *  - If not all that is ready fits the answer, the next one goes on from
  *    there.
  *  - A forked child can only close it: EACCES.
@@ -39,9 +41,14 @@
 
 #define BATCH		1024
 
+/* A shorter answer has not been cut. */
+#define SHORT		64
+
 struct dp {
 	struct ivi_poller	p;
 	int	fd;
+	bool	shown;		/* a host watches `fd' */
+	bool	kept;		/* open, though the set is given up */
 	size_t	most;		/* entries that one call takes */
 	struct fdmap	map;	/* what is in the set */
 	size_t	changes;	/* to be written */
@@ -72,13 +79,12 @@ static int write_changes(struct dp *dp)
 
 		if (n > dp->most)
 			n = dp->most;
-		written = write(dp->fd, dp->change + done,
-				n * sizeof(dp->change[0]));
+		written = ivi_write(dp->fd, dp->change + done,
+				    n * sizeof(dp->change[0]));
 		if (written >= 0)
 			done += (size_t)written / sizeof(dp->change[0]);
-		else if (errno != EINTR &&
-			 !(errno == EINVAL && fewer(dp)))
-			ret = -errno;
+		else if (written != -EINVAL || !fewer(dp))
+			ret = (int)written;
 	}
 	dp->changes -= done;
 	memmove(dp->change, dp->change + done,
@@ -125,22 +131,39 @@ static void leave(struct dp *dp, struct ivi_fd *f)
 	f->armed &= (uint8_t)~PRESENT;
 }
 
-static short events_of(unsigned bands)
+static short events_of(const struct ivi_fd *f, unsigned bands)
 {
 	return (short)((bands & IVI_IN ? POLLIN : 0) |
-		       (bands & IVI_OUT ? POLLOUT : 0));
+		       (bands & IVI_OUT ? POLLOUT : 0) |
+		       ((f->flags & IVI_FD_PRI) && (bands & IVI_ERR) ?
+			POLLPRI : 0));
+}
+
+/* Told once, and left out until its handlers change. */
+static void tell_closed(struct dp *dp, struct ivi_fd *f)
+{
+	ivi_ready(&dp->p, f, IVI_BANDS);
+	if (f->armed & PRESENT)
+		leave(dp, f);
+	f->armed = f->wanted;
 }
 
 static int add(struct dp *dp, struct ivi_fd *f)
 {
-	short events = events_of(f->wanted);
-	int ret = enter(dp, f);
+	int fd = ivi_fd_pub(f)->fd, ret;
+	short events = events_of(f, f->wanted);
 
+	if (ivi_fd_check(fd) < 0) {
+		tell_closed(dp, f);
+		return 0;
+	}
+	ret = enter(dp, f);
 	if (ret < 0)
 		return ret;
-	if ((f->armed & PRESENT) && (events_of(f->armed) & ~events))
-		change(dp, ivi_fd_pub(f)->fd, POLLREMOVE);
-	change(dp, ivi_fd_pub(f)->fd, events);
+	if ((f->armed & PRESENT) && (events_of(f, f->armed) & ~events))
+		change(dp, fd, POLLREMOVE);
+	change(dp, fd, events);
+	f->armed = (uint8_t)(f->wanted | PRESENT);
 	return 0;
 }
 
@@ -173,14 +196,14 @@ static int dp_apply(struct ivi_poller *p, struct ivi_fd *f)
 		return 0;
 	}
 	ret = reserve(dp, 2);
-	if (ret == 0 && f->wanted != 0)
-		ret = add(dp, f);
-	else if (ret == 0 && (f->armed & PRESENT))
+	if (ret < 0)
+		return ret;
+	if (f->wanted != 0)
+		return add(dp, f);
+	if (f->armed & PRESENT)
 		leave(dp, f);
-	if (ret == 0)
-		f->armed = (uint8_t)(f->wanted |
-				     (f->wanted != 0 ? PRESENT : 0));
-	return ret;
+	f->armed = 0;
+	return 0;
 }
 
 /* ---- Waiting ---------------------------------------------------------------- */
@@ -190,7 +213,8 @@ static unsigned bands_of(short revents)
 	if (revents & (POLLERR | POLLHUP | POLLNVAL))
 		return IVI_BANDS;
 	return (revents & POLLIN ? IVI_IN : 0U) |
-	       (revents & POLLOUT ? IVI_OUT : 0U);
+	       (revents & POLLOUT ? IVI_OUT : 0U) |
+	       (revents & POLLPRI ? IVI_ERR : 0U);
 }
 
 /* False if it has been reported already.  One that was closed is told so
@@ -202,6 +226,9 @@ static bool decode(struct dp *dp, const struct pollfd *pfd)
 
 	if (f == NULL)
 		return true;
+	/* The kernel has not been told that nothing is wanted any more. */
+	if (ivi_unlikely(f->wanted == 0))
+		return false;
 	fresh = f->ready == 0;
 	ivi_ready(&dp->p, f, bands_of(pfd->revents));
 	if ((pfd->revents & POLLNVAL) && reserve(dp, 1) == 0)
@@ -254,7 +281,7 @@ static unsigned dp_wait(struct ivi_poller *p, int64_t until)
 	while (n > 0) {
 		for (i = 0; i < n; i++)
 			all_fresh &= decode(dp, &dp->answer[i]);
-		if ((size_t)n < dp->most || !all_fresh)
+		if ((n < SHORT && (size_t)n < dp->most) || !all_fresh)
 			break;
 		n = ask(dp, 0);
 	}
@@ -263,40 +290,73 @@ static unsigned dp_wait(struct ivi_poller *p, int64_t until)
 
 /* ---- The device -------------------------------------------------------------- */
 
+/* Of one that a host watches the number is kept, for the next one. */
 static void dp_close(struct ivi_poller *p)
 {
 	struct dp *dp = (struct dp *)p;
 
-	close(dp->fd);
+	dp->kept = dp->shown && !p->ending &&
+		   p->generation == ivi_fork_generation();
+	if (!dp->kept)
+		ivi_close(dp->fd);
 	fdmap_clear(&dp->map);
+}
+
+/* Under the number that was kept, if there is one: 0 or -errno. */
+static int open_device(struct dp *dp)
+{
+	int cancel = ivi_cancel_off();
+	int fd = open("/dev/poll", O_RDWR | O_CLOEXEC), ret = 0;
+
+	ivi_cancel_restore(cancel);
+	if (fd < 0)
+		return -errno;
+	if (!dp->kept) {
+		dp->fd = fd;
+		return 0;
+	}
+	if (dup2(fd, dp->fd) < 0)
+		ret = -errno;
+	ivi_close(fd);
+	return ret;
 }
 
 static int dp_open(struct ivi_poller *p)
 {
 	struct dp *dp = (struct dp *)p;
-	int ret;
+	int ret = open_device(dp);
 
-	dp->fd = open("/dev/poll", O_RDWR | O_CLOEXEC);
-	if (dp->fd < 0)
-		return -errno;
+	if (ret < 0)
+		return ret;
 	dp->most = BATCH;
 	dp->changes = 0;
 	ret = ivi_fd_cloexec(dp->fd);
 	if (ret == 0)
 		ret = ask(dp, 0);
+	if (ret == -EINTR)
+		ret = 0;
 	if (ret < 0)
 		dp_close(p);
 	return ret;
 }
 
+static int dp_descriptor(struct ivi_poller *p)
+{
+	struct dp *dp = (struct dp *)p;
+
+	dp->shown = true;
+	return dp->fd;
+}
+
 const struct ivi_poll_method ivi_poll_dev_poll = {
 	.name = "dev_poll",
-	.caps = IVI_CAP_NUMBERS,
+	.caps = IVI_CAP_NUMBERS | IVI_CAP_PRI | IVI_CAP_STAGES,
 	.size = sizeof(struct dp),
 	.open = dp_open,
 	.close = dp_close,
 	.apply = dp_apply,
 	.wait = dp_wait,
+	.descriptor = dp_descriptor,
 };
 
 #else

@@ -32,11 +32,11 @@ static int probe(void)
 	if (__atomic_load_n(&known, __ATOMIC_RELAXED))
 		return 0;
 	fd = timer_create_fd();
-	if (fd == -ENOSYS || fd == -EPERM || fd == -EINVAL)
+	if (fd < 0 && ivi_absent(-fd))
 		return fd;
 	if (fd >= 0) {
 		__atomic_store_n(&known, true, __ATOMIC_RELAXED);
-		close(fd);
+		ivi_close(fd);
 	}
 	return 0;
 }
@@ -57,7 +57,7 @@ static int timer_make(struct ep *ep)
 {
 	struct epoll_event ev = {
 		.events = EPOLLIN | EPOLLET,
-		.data.ptr = &ep->timer_fd,
+		.data = ep_data(0, EP_TIMER),
 	};
 	int fd = timer_create_fd(), ret;
 
@@ -65,7 +65,7 @@ static int timer_make(struct ep *ep)
 		return fd;
 	if (epoll_ctl(ep->fd, EPOLL_CTL_ADD, fd, &ev) < 0) {
 		ret = -errno;
-		close(fd);
+		ivi_close(fd);
 		return ret;
 	}
 	ep->timer_fd = fd;
@@ -92,15 +92,17 @@ static int et_arm(struct ivi_poller *p, int64_t at)
 
 const struct ivi_poll_method ivi_poll_epoll_timerfd = {
 	.name = "epoll-timerfd",
-	.caps = IVI_CAP_EDGE,
+	.caps = IVI_CAP_EDGE | IVI_CAP_PRI | IVI_CAP_EPERM,
 	.size = sizeof(struct ep),
 	.zeroed = offsetof(struct ep, resume),
 	.open = et_open,
 	.close = ep_close,
 	.apply = ep_apply,
+	.lost = ep_lost,
 	.look = ep_look,
 	.wait = ep_wait,
 	.arm = et_arm,
+	.descriptor = ep_descriptor,
 };
 
 #else

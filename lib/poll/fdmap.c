@@ -3,12 +3,12 @@
  * fdmap.c - from the number of a descriptor to its ivi_fd.
  */
 #include "poll/fdmap.h"
+#include "sys/sys.h"
 
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 
-#define FIRST_SIZE	1024
+#define FIRST_SIZE	64
 
 int fdmap_put(struct fdmap *m, int number, struct ivi_fd *f)
 {
@@ -18,7 +18,7 @@ int fdmap_put(struct fdmap *m, int number, struct ivi_fd *f)
 	if ((size_t)number >= m->size) {
 		while (size <= (size_t)number)
 			size *= 2;
-		fd = realloc(m->fd, size * sizeof(struct ivi_fd *));
+		fd = ivi_realloc(m->fd, size * sizeof(struct ivi_fd *));
 		if (fd == NULL)
 			return -ENOMEM;
 		memset(fd + m->size, 0,
@@ -38,7 +38,7 @@ void fdmap_drop(struct fdmap *m, int number, const struct ivi_fd *f)
 
 void fdmap_clear(struct fdmap *m)
 {
-	free(m->fd);
+	ivi_free(m->fd);
 	m->fd = NULL;
 	m->size = 0;
 }

@@ -6,22 +6,30 @@
  * system call.  A closed descriptor is answered with POLLNVAL for ever: its
  * handlers are told once, then it leaves the set.  AIX may return -1 without
  * setting errno, which is taken for EINTR.
+ *
+ * No more entries than RLIMIT_NOFILE are accepted (EINVAL, poll(2)), and that
+ * may be lowered below what is open already, also from outside.  No call waits
+ * for more of them then, so all are looked at every few milliseconds.
  */
 #include "config.h"
 #include "loop/poll_method.h"
 
 #ifdef HAVE_POLL
 
-#include <stdlib.h>
 #include "poll/pollset.h"
 #include "sys/sys.h"
 
 #define FIRST_SIZE	16
 
+/* Between two looks at a set that is too large for one call. */
+#define LOOK_NS	(10 * IVI_SEC / 1000)
+
 static short events_of(const struct ivi_fd *f)
 {
 	return (short)((f->wanted & IVI_IN ? POLLIN : 0) |
-		       (f->wanted & IVI_OUT ? POLLOUT : 0) | POLLHUP);
+		       (f->wanted & IVI_OUT ? POLLOUT : 0) |
+		       ((f->flags & IVI_FD_PRI) && (f->wanted & IVI_ERR) ?
+			POLLPRI : 0) | POLLHUP);
 }
 
 static int grow(struct pollset *ps)
@@ -30,11 +38,11 @@ static int grow(struct pollset *ps)
 	struct pollfd *pfd;
 	struct ivi_fd **fd;
 
-	pfd = realloc(ps->pfd, (size_t)size * sizeof(*pfd));
+	pfd = ivi_realloc(ps->pfd, (size_t)size * sizeof(*pfd));
 	if (pfd == NULL)
 		return -ENOMEM;
 	ps->pfd = pfd;
-	fd = realloc(ps->fd, (size_t)size * sizeof(*fd));
+	fd = ivi_realloc(ps->fd, (size_t)size * sizeof(*fd));
 	if (fd == NULL)
 		return -ENOMEM;
 	ps->fd = fd;
@@ -93,7 +101,7 @@ static unsigned bands_of(short revents)
 		bands |= IVI_IN;
 	if (revents & (POLLOUT | POLLERR | POLLHUP | POLLNVAL))
 		bands |= IVI_OUT;
-	if (revents & (POLLERR | POLLHUP | POLLNVAL))
+	if (revents & (POLLERR | POLLHUP | POLLNVAL | POLLPRI))
 		bands |= IVI_ERR;
 	return bands;
 }
@@ -117,6 +125,36 @@ void ps_decode(struct pollset *ps, int n)
 	}
 }
 
+static int look_in_parts(struct pollset *ps)
+{
+	int limit = ivi_fd_limit(), found = 0, i, n, ret;
+
+	for (i = 0; limit > 0 && i < ps->used; i += n) {
+		n = ps->used - i < limit ? ps->used - i : limit;
+		errno = EINTR;
+		ret = poll(ps->pfd + i, (nfds_t)n, 0);
+		if (ret < 0)
+			return ret;
+		found += ret;
+	}
+	return found;
+}
+
+int ps_wait_in_parts(struct pollset *ps, int64_t until)
+{
+	int n = look_in_parts(ps);
+	int64_t left = LOOK_NS;
+
+	if (n < 0 && errno == EINVAL)
+		n = 0;		/* lowered again meanwhile */
+	if (n != 0 || until == IVI_NOW)
+		return n;
+	if (until != IVI_NEVER)
+		left = ivi_ns_left(until, ivi_clock_ns());
+	ivi_nap(left < LOOK_NS ? left : LOOK_NS);
+	return 0;
+}
+
 void ps_failed(const char *call)
 {
 	if (errno == EINTR)
@@ -138,8 +176,8 @@ void ps_close(struct ivi_poller *p)
 {
 	struct pollset *ps = (struct pollset *)p;
 
-	free(ps->pfd);
-	free(ps->fd);
+	ivi_free(ps->pfd);
+	ivi_free(ps->fd);
 	ps->pfd = NULL;
 	ps->fd = NULL;
 	ps->size = 0;
@@ -156,6 +194,8 @@ static unsigned ps_wait(struct ivi_poller *p, int64_t until)
 		ms = ivi_ns_to_ms(ivi_ns_left(until, ivi_clock_ns()));
 	errno = EINTR;
 	n = poll(ps->pfd, (nfds_t)ps->used, ms);
+	if (n < 0 && errno == EINVAL)
+		n = ps_wait_in_parts(ps, until);
 	if (n < 0)
 		ps_failed("poll");
 	ps_decode(ps, n);
@@ -181,7 +221,7 @@ const char *ps_verify(const struct ivi_poller *p)
 
 const struct ivi_poll_method ivi_poll_poll = {
 	.name = "poll",
-	.caps = IVI_CAP_EAGER,
+	.caps = IVI_CAP_EAGER | IVI_CAP_PRI,
 	.size = sizeof(struct pollset),
 	.open = ps_open,
 	.close = ps_close,

@@ -29,6 +29,12 @@ const char *ps_verify(const struct ivi_poller *p);
 /* Reports what poll() found; N: its result. */
 void ps_decode(struct pollset *ps, int n);
 
+/*
+ * After EINVAL: waits for no longer than some milliseconds, by calls that are
+ * given no more entries than the limit allows.  What poll() returns.
+ */
+int ps_wait_in_parts(struct pollset *ps, int64_t until);
+
 /* The call failed: lack of memory passes, anything else is fatal. */
 void ps_failed(const char *call);
 

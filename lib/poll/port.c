@@ -29,7 +29,9 @@
 static int events_of(const struct ivi_fd *f)
 {
 	return (f->wanted & IVI_IN ? POLLIN : 0) |
-	       (f->wanted & IVI_OUT ? POLLOUT : 0);
+	       (f->wanted & IVI_OUT ? POLLOUT : 0) |
+	       ((f->flags & IVI_FD_PRI) && (f->wanted & IVI_ERR) ?
+		POLLPRI : 0);
 }
 
 /* EAGAIN: the port has as many objects as it may have, port_associate(3C). */
@@ -81,7 +83,8 @@ static unsigned bands_of(int events)
 	if (events & (POLLERR | POLLHUP | POLLNVAL))
 		return IVI_BANDS;
 	return (events & POLLIN ? IVI_IN : 0U) |
-	       (events & POLLOUT ? IVI_OUT : 0U);
+	       (events & POLLOUT ? IVI_OUT : 0U) |
+	       (events & POLLPRI ? IVI_ERR : 0U);
 }
 
 static unsigned decode(struct port *port, const port_event_t *ev)
@@ -93,7 +96,8 @@ static unsigned decode(struct port *port, const port_event_t *ev)
 	if (ev->portev_source != PORT_SOURCE_FD)
 		return 0;
 	f->armed = 0;
-	ivi_ready(&port->p, f, bands_of(ev->portev_events));
+	if (f->wanted != 0)
+		ivi_ready(&port->p, f, bands_of(ev->portev_events));
 	ivi_poller_update(&port->p, f);
 	return 0;
 }
@@ -165,7 +169,7 @@ int port_open(struct ivi_poller *p)
 		return -errno;
 	ret = ivi_fd_cloexec(port->fd);
 	if (ret < 0)
-		close(port->fd);
+		ivi_close(port->fd);
 	return ret;
 }
 
@@ -173,13 +177,18 @@ void port_close(struct ivi_poller *p)
 {
 	struct port *port = (struct port *)p;
 
-	close(port->fd);
+	ivi_close(port->fd);
 	port->fd = -1;
+}
+
+int port_descriptor(struct ivi_poller *p)
+{
+	return ((struct port *)p)->fd;
 }
 
 const struct ivi_poll_method ivi_poll_port = {
 	.name = "port",
-	.caps = IVI_CAP_NUMBERS,
+	.caps = IVI_CAP_NUMBERS | IVI_CAP_PRI,
 	.size = sizeof(struct port),
 	.open = port_open,
 	.close = port_close,
@@ -187,6 +196,7 @@ const struct ivi_poll_method ivi_poll_port = {
 	.wait = port_wait,
 	.wake_open = port_wake_open,
 	.wake = port_wake,
+	.descriptor = port_descriptor,
 };
 
 #else

@@ -26,5 +26,6 @@ int port_apply(struct ivi_poller *p, struct ivi_fd *f);
 unsigned port_wait(struct ivi_poller *p, int64_t until);
 int port_wake_open(struct ivi_poller *p);
 void port_wake(struct ivi_poller *p);
+int port_descriptor(struct ivi_poller *p);
 
 #endif

@@ -60,7 +60,7 @@ static int pt_arm(struct ivi_poller *p, int64_t at)
 
 const struct ivi_poll_method ivi_poll_port_timer = {
 	.name = "port-timer",
-	.caps = IVI_CAP_NUMBERS,
+	.caps = IVI_CAP_NUMBERS | IVI_CAP_PRI,
 	.size = sizeof(struct port),
 	.open = pt_open,
 	.close = pt_close,
@@ -69,6 +69,7 @@ const struct ivi_poll_method ivi_poll_port_timer = {
 	.arm = pt_arm,
 	.wake_open = port_wake_open,
 	.wake = port_wake,
+	.descriptor = port_descriptor,
 };
 
 #else

@@ -12,11 +12,6 @@
 #include "poll/pollset.h"
 #include "sys/sys.h"
 
-static bool is_absent(int err)
-{
-	return err == ENOSYS || err == EPERM || err == EINVAL;
-}
-
 /* Once it has worked, what changes later is for the wait to find out. */
 static int pp_open(struct ivi_poller *p)
 {
@@ -24,7 +19,7 @@ static int pp_open(struct ivi_poller *p)
 	static bool known;
 
 	if (!__atomic_load_n(&known, __ATOMIC_RELAXED)) {
-		if (ppoll(NULL, 0, &zero, NULL) < 0 && is_absent(errno))
+		if (ppoll(NULL, 0, &zero, NULL) < 0 && ivi_absent(errno))
 			return -errno;
 		__atomic_store_n(&known, true, __ATOMIC_RELAXED);
 	}
@@ -41,7 +36,9 @@ static unsigned pp_wait(struct ivi_poller *p, int64_t until)
 		ts = ivi_ns_to_ts(ivi_ns_left(until, ivi_clock_ns()));
 	n = ppoll(ps->pfd, (nfds_t)ps->used,
 		  until == IVI_NEVER ? NULL : &ts, NULL);
-	if (n < 0 && is_absent(errno)) {
+	if (n < 0 && errno == EINVAL && ps->used > ivi_fd_limit())
+		n = ps_wait_in_parts(ps, until);
+	if (n < 0 && ivi_absent(errno)) {
 		p->method = &ivi_poll_poll;
 		return p->method->wait(p, until);
 	}
@@ -53,7 +50,7 @@ static unsigned pp_wait(struct ivi_poller *p, int64_t until)
 
 const struct ivi_poll_method ivi_poll_ppoll = {
 	.name = "ppoll",
-	.caps = IVI_CAP_EAGER,
+	.caps = IVI_CAP_EAGER | IVI_CAP_PRI,
 	.size = sizeof(struct pollset),
 	.open = pp_open,
 	.close = ps_close,

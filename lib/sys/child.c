@@ -3,22 +3,36 @@
  * child.c - child processes: their states, and what becomes of them.
  *
  * pidfd_open(2), Linux 5.3: the descriptor is readable from the end of the
- * process on, whether or not it has been waited for, and close-on-exec.  It
- * says nothing of stops; for these there is SIGCHLD only.  waitid(2) with
+ * process on, whether or not it has been waited for, and close-on-exec; since
+ * Linux 5.10 it takes O_NONBLOCK, too.  By it the process is waited for
+ * (waitid(2) with P_PIDFD, Linux 5.4) and sent signals (pidfd_send_signal(2),
+ * Linux 5.1), whoever has its number by then.  It says nothing of stops; for
+ * these there is SIGCHLD only.  waitid(2) with
  * WNOWAIT and without WEXITED looks at the stops of all children without
  * taking anything from anybody.
+ *
+ * A process that ignores SIGCHLD, or has said SA_NOCLDWAIT, has no zombies:
+ * wait(2) finds nothing of its children.  Linux 6.15 tells by their pidfds
+ * what has become of them (PIDFD_INFO_EXIT, ioctl_pidfd(2)).
  */
 #include "config.h"
 #include "sys/child.h"
+#include "sys/sig.h"
 #include "sys/sys.h"
 #include "base/timespec.h"
 
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 #include <sys/wait.h>
 #ifdef HAVE_PIDFD
+#include <sys/ioctl.h>
 #include <sys/syscall.h>
+#include <sys/utsname.h>
 #endif
 
 #ifndef WCONTINUED
@@ -27,8 +41,275 @@
 #ifndef WIFCONTINUED
 #define WIFCONTINUED(status)	0
 #endif
+/* Linux: also what clone(2) has made with another exit signal than SIGCHLD,
+   or none. */
+#ifndef __WALL
+#define __WALL		0
+#endif
 
-#define EXEC_PATIENCE	IVI_SEC
+/* ---- Descriptors of processes ------------------------------------------------ */
+
+#ifdef HAVE_PIDFD
+
+/* struct pidfd_info, the part that has been there from the beginning. */
+struct pidfd_info {
+	uint64_t	mask;
+	uint64_t	cgroup;
+	uint32_t	ids[11];
+	int32_t		exit_code;
+};
+
+#define GET_INFO	_IOWR(0xff, 11, struct pidfd_info)
+#define INFO_EXIT	(UINT64_C(1) << 3)
+
+/* How often a status that is about to be there is asked for: 5 ms or so. */
+#define TRIES		200
+
+static int pidfds;		/* atomic: 1 they work, -1 they do not */
+
+static bool for_want(int err)
+{
+	return err == EMFILE || err == ENFILE || err == ENOMEM;
+}
+
+static int open_pidfd(pid_t pid)
+{
+	int fd = (int)syscall(SYS_pidfd_open, pid, O_NONBLOCK);
+
+	if (fd >= 0 || errno != EINVAL)
+		return fd < 0 ? -errno : fd;
+	fd = (int)syscall(SYS_pidfd_open, pid, 0);
+	if (fd < 0)
+		return -errno;
+	ivi_fd_nonblock(fd);
+	return fd;
+}
+
+/*
+ * Raw for the sake of the resource usage, which the C library's waitid() does
+ * not pass on.  32-bit kernels have no 64-bit time in it.
+ */
+static int wait_pidfd(int fd, siginfo_t *info, int options,
+		      struct rusage *usage)
+{
+#if __SIZEOF_LONG__ == 8 || defined(__x86_64__)
+	return (int)syscall(SYS_waitid, P_PIDFD, fd, info, options, usage);
+#else
+	struct { long utime[2], stime[2], others[14]; } raw;
+	int ret = (int)syscall(SYS_waitid, P_PIDFD, fd, info, options, &raw);
+
+	usage->ru_utime.tv_sec = raw.utime[0];
+	usage->ru_utime.tv_usec = raw.utime[1];
+	usage->ru_stime.tv_sec = raw.stime[0];
+	usage->ru_stime.tv_usec = raw.stime[1];
+	memcpy((char *)usage + offsetof(struct rusage, ru_maxrss), raw.others,
+	       sizeof(raw.others));
+	return ret;
+#endif
+}
+
+/* Asked with our own: what it says about others may have other reasons.
+   0: for want of a descriptor there is no answer. */
+static int probe(void)
+{
+	struct rusage usage;
+	siginfo_t info;
+	int fd = open_pidfd(getpid());
+	bool works;
+
+	if (fd < 0)
+		return for_want(-fd) ? 0 : -1;
+	works = syscall(SYS_pidfd_send_signal, fd, 0, NULL, 0) == 0 &&
+		wait_pidfd(fd, &info, WEXITED | WNOHANG, &usage) < 0 &&
+		errno == ECHILD;
+	ivi_close(fd);
+	return works ? 1 : -1;
+}
+
+bool ivi_pidfds(void)
+{
+	int known = __atomic_load_n(&pidfds, __ATOMIC_RELAXED);
+
+	if (known == 0) {
+		known = probe();
+		__atomic_store_n(&pidfds, known, __ATOMIC_RELAXED);
+	}
+	return known >= 0;
+}
+
+int ivi_pidfd_open(pid_t pid)
+{
+	int fd;
+
+	if (!ivi_pidfds())
+		return -ENOSYS;
+	fd = open_pidfd(pid);
+	/* EINVAL, before Linux 6.16: no leader of a thread group. */
+	if (fd >= 0 || for_want(-fd) || fd == -ESRCH || fd == -EINVAL)
+		return fd;
+	__atomic_store_n(&pidfds, -1, __ATOMIC_RELAXED);
+	return -ENOSYS;
+}
+
+int ivi_child_kill(pid_t pid, int pidfd, int sig)
+{
+	int ret = -1;
+
+	errno = ENOSYS;
+	if (pidfd >= 0)
+		ret = (int)syscall(SYS_pidfd_send_signal, pidfd, sig, NULL, 0);
+	/* The others are what kill(2) says. */
+	if (ret < 0 && errno != EINVAL && errno != EPERM && errno != ESRCH)
+		ret = kill(pid, sig);
+	return ret;
+}
+
+/* There is no way to ask beforehand whether the kernel will tell. */
+bool ivi_pidfd_keeps_status(void)
+{
+	struct utsname u;
+	int major, minor;
+
+	return uname(&u) == 0 &&
+	       sscanf(u.release, "%d.%d", &major, &minor) == 2 &&
+	       (major > 6 || (major == 6 && minor >= 15));
+}
+
+static bool is_readable(int fd)
+{
+	struct pollfd pfd = { .fd = fd, .events = POLLIN };
+
+	return poll(&pfd, 1, 0) > 0;
+}
+
+/* The pidfd is readable for a moment before the kernel has put it there. */
+static int kept_status(int fd, int *status)
+{
+	struct pidfd_info info;
+	unsigned n = 0;
+
+	do {
+		memset(&info, 0, sizeof(info));
+		info.mask = INFO_EXIT;
+		if (ioctl(fd, GET_INFO, &info) < 0)
+			break;
+		if (info.mask & INFO_EXIT) {
+			*status = info.exit_code;
+			return 1;
+		}
+		ivi_relax(n++);
+	} while (n < TRIES && is_readable(fd));
+	return -ECHILD;
+}
+
+/* As waitpid(2) would put it, on Linux. */
+static int wait_status(const siginfo_t *info)
+{
+	switch (info->si_code) {
+	case CLD_EXITED:
+		return (info->si_status & 0xff) << 8;
+	case CLD_KILLED:
+		return info->si_status;
+	case CLD_DUMPED:
+		return info->si_status | 0x80;
+	case CLD_CONTINUED:
+		return 0xffff;
+	default:
+		return info->si_status << 8 | 0x7f;
+	}
+}
+
+/* -ENOSYS: it is to be asked for by number. */
+static int poll_pidfd(int fd, int *status, struct rusage *usage,
+		      bool *has_usage)
+{
+	siginfo_t info = { .si_pid = 0 };
+	int ret;
+
+	do {
+		ret = wait_pidfd(fd, &info, WEXITED | WSTOPPED | WCONTINUED |
+					    WNOHANG | __WALL, usage);
+	} while (ret < 0 && errno == EINTR);
+	if (ret < 0 && errno != ECHILD)
+		return -ENOSYS;
+	*has_usage = ret == 0;
+	if (ret < 0)
+		return ivi_children_vanish() ? kept_status(fd, status) :
+					       -ECHILD;
+	*status = wait_status(&info);
+	return info.si_pid != 0;
+}
+
+/*
+ * False: by number, please.  EAGAIN: it is nonblocking; while a debugger has
+ * yet to wait for the process, it is readable.
+ */
+static bool reap_pidfd(int fd)
+{
+	struct pollfd pfd = { .fd = fd, .events = POLLIN };
+	struct rusage usage;
+	siginfo_t info;
+	unsigned n = 0;
+
+	while (wait_pidfd(fd, &info, WEXITED | __WALL, &usage) < 0) {
+		if (errno == ECHILD)
+			return true;
+		if (errno != EINTR && errno != EAGAIN)
+			return false;
+		if (poll(&pfd, 1, -1) > 0)
+			ivi_relax(n++);
+	}
+	return true;
+}
+
+#else	/* HAVE_PIDFD */
+
+bool ivi_pidfds(void)
+{
+	return false;
+}
+
+int ivi_pidfd_open(pid_t pid)
+{
+	(void)pid;
+	return -ENOSYS;
+}
+
+int ivi_child_kill(pid_t pid, int pidfd, int sig)
+{
+	(void)pidfd;
+	return kill(pid, sig);
+}
+
+bool ivi_pidfd_keeps_status(void)
+{
+	return false;
+}
+
+static int poll_pidfd(int fd, int *status, struct rusage *usage,
+		      bool *has_usage)
+{
+	(void)fd;
+	(void)status;
+	(void)usage;
+	(void)has_usage;
+	return -ENOSYS;
+}
+
+static bool reap_pidfd(int fd)
+{
+	(void)fd;
+	return false;
+}
+
+#endif	/* HAVE_PIDFD */
+
+int ivi_child_kill_group(pid_t pid, int pidfd, int sig)
+{
+	if (pidfd >= 0 && ivi_child_kill(pid, pidfd, 0) < 0 && errno == ESRCH)
+		return -1;
+	return kill(-pid, sig);
+}
 
 /* ---- States ---------------------------------------------------------------- */
 
@@ -43,8 +324,8 @@ static pid_t wait_for(pid_t pid, int *status, int options,
 #endif
 }
 
-int ivi_child_poll(pid_t pid, int *status, struct rusage *usage,
-		   bool *has_usage)
+static int poll_pid(pid_t pid, int *status, struct rusage *usage,
+		    bool *has_usage)
 {
 	pid_t ret;
 
@@ -54,7 +335,8 @@ int ivi_child_poll(pid_t pid, int *status, struct rusage *usage,
 	*has_usage = false;
 #endif
 	do {
-		ret = wait_for(pid, status, WNOHANG | WUNTRACED | WCONTINUED,
+		ret = wait_for(pid, status,
+			       WNOHANG | WUNTRACED | WCONTINUED | __WALL,
 			       usage);
 	} while (ret < 0 && errno == EINTR);
 	if (ret < 0)
@@ -62,19 +344,54 @@ int ivi_child_poll(pid_t pid, int *status, struct rusage *usage,
 	return ret != 0;
 }
 
-void ivi_child_reap(pid_t pid)
+int ivi_child_poll(pid_t pid, int pidfd, int *status, struct rusage *usage,
+		   bool *has_usage)
 {
-	while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
-		;
+	int cancel = ivi_cancel_off();
+	int ret = -ENOSYS;
+
+	if (pidfd >= 0)
+		ret = poll_pidfd(pidfd, status, usage, has_usage);
+	if (ret == -ENOSYS)
+		ret = poll_pid(pid, status, usage, has_usage);
+	ivi_cancel_restore(cancel);
+	return ret;
+}
+
+void ivi_child_reap(pid_t pid, int pidfd)
+{
+	int cancel = ivi_cancel_off();
+
+	if (pidfd < 0 || !reap_pidfd(pidfd))
+		while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
+			;
+	ivi_cancel_restore(cancel);
+}
+
+pid_t ivi_child_dead(void)
+{
+	int cancel = ivi_cancel_off();
+	siginfo_t info = { .si_pid = 0 };
+	int ret;
+
+	do {
+		ret = waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT);
+	} while (ret < 0 && errno == EINTR);
+	ivi_cancel_restore(cancel);
+	if (ret < 0)
+		return errno == ECHILD ? 0 : -errno;
+	return info.si_pid;
 }
 
 bool ivi_child_maybe_stopped(void)
 {
 #ifdef HAVE_PIDFD
+	int cancel = ivi_cancel_off();
 	siginfo_t info = { .si_pid = 0 };
-	int ret = waitid(P_ALL, 0, &info,
-			 WSTOPPED | WCONTINUED | WNOHANG | WNOWAIT);
+	int ret = waitid(P_ALL, 0, &info, WSTOPPED | WCONTINUED | WNOHANG |
+					  WNOWAIT | __WALL);
 
+	ivi_cancel_restore(cancel);
 	if (ret < 0)
 		return errno != ECHILD;
 	return info.si_pid != 0;
@@ -90,175 +407,59 @@ bool ivi_child_ended(int status)
 	       (WIFEXITED(status) || WIFSIGNALED(status));
 }
 
-int ivi_pidfd_open(pid_t pid)
+pid_t ivi_fork(void)
 {
-#ifdef HAVE_PIDFD
-	static bool absent;
-	int fd;
+	pid_t pid = fork();
 
-	if (__atomic_load_n(&absent, __ATOMIC_RELAXED))
-		return -ENOSYS;
-	fd = (int)syscall(SYS_pidfd_open, pid, 0);
-	if (fd >= 0)
-		return fd;
-	if (errno != ENOSYS && errno != EPERM && errno != EINVAL)
-		return -errno;
-	__atomic_store_n(&absent, true, __ATOMIC_RELAXED);
-#else
-	(void)pid;
-#endif
-	return -ENOSYS;
+	return pid < 0 ? -errno : pid;
 }
 
-/* ---- Programs ---------------------------------------------------------------- */
-
-/* Moves *FD out of the way of the standard descriptors. */
-static int lift(int *fd)
-{
-	int high;
-
-	if (*fd > 2)
-		return 0;
-	high = fcntl(*fd, F_DUPFD_CLOEXEC, 3);
-	if (high < 0)
-		return -errno;
-	close(*fd);
-	*fd = high;
-	return 0;
-}
-
-static void close_open(int *fd)
-{
-	if (*fd >= 0)
-		close(*fd);
-	*fd = -1;
-}
-
-static int open_pipe(struct ivi_exec *x, int std, int *parent)
-{
-	int fds[2], ret;
-
-	ret = ivi_pipe(fds, false);
-	if (ret < 0)
-		return ret;
-	x->std = std;
-	x->pipe = fds[std];
-	*parent = fds[1 - std];
-	return lift(&x->pipe);
-}
-
-static int open_others(struct ivi_exec *x)
-{
-	int ret;
-
-	x->null = open("/dev/null", O_RDWR | O_CLOEXEC);
-	if (x->null < 0)
-		return -errno;
-	ret = lift(&x->null);
-	if (ret < 0)
-		return ret;
-	ret = ivi_pipe(x->report, false);
-	if (ret < 0)
-		return ret;
-	return lift(&x->report[1]);
-}
-
-int ivi_exec_open(struct ivi_exec *x, int std, int *parent)
-{
-	int ret;
-
-	x->pipe = x->null = x->report[0] = x->report[1] = *parent = -1;
-	ret = open_pipe(x, std, parent);
-	if (ret == 0)
-		ret = open_others(x);
-	if (ret < 0) {
-		ivi_exec_close(x);
-		close_open(parent);
-	}
-	return ret;
-}
-
-static void report(const struct ivi_exec *x)
+/* FN runs on the stack below this frame, which it leaves alone. */
+pid_t ivi_vfork(void (*fn)(void *cookie), void *cookie)
 {
 	int err = errno;
+	pid_t pid = vfork();
 
-	while (write(x->report[1], &err, sizeof(err)) < 0 && errno == EINTR)
-		;
-}
-
-/* POSIX lets a signal interrupt dup2(2); EBUSY is a race in Linux. */
-static bool take_stdio(const struct ivi_exec *x)
-{
-	int fd;
-
-	for (fd = 0; fd < 3; fd++) {
-		while (dup2(fd == x->std ? x->pipe : x->null, fd) < 0) {
-			if (errno != EINTR && errno != EBUSY)
-				return false;
-		}
+	if (pid == 0) {
+		fn(cookie);
+		_exit(127);
 	}
-	return true;
+	if (pid < 0)
+		return -errno;
+	errno = err;	/* the child has the same */
+	return pid;
 }
 
-void ivi_exec(const struct ivi_exec *x)
+void ivi_exit(int status)
 {
-	if (take_stdio(x)) {
-		ivi_unignore_default_signals();
-		execvp(x->file, x->argv);
-	}
-	report(x);
-	_exit(127);
+	exit(status);
 }
 
-void ivi_exec_close(struct ivi_exec *x)
+/* ---- SIGCHLD ----------------------------------------------------------------- */
+
+bool ivi_children_vanish(void)
 {
-	close_open(&x->pipe);
-	close_open(&x->null);
-	close_open(&x->report[0]);
-	close_open(&x->report[1]);
+	struct sigaction sa;
+
+	if (sigaction(SIGCHLD, NULL, &sa) < 0)
+		return false;
+	return ivi_sigchld_discards(&sa);
 }
 
-/*
- * The pipe ends when exec closes its last writing end.  A child that another
- * thread has forked meanwhile may keep it open, and exec may hang; so there
- * is a limit.
- */
-static bool wait_readable(int fd)
+bool ivi_sigchld_is_free(void)
 {
-	struct pollfd pfd = { .fd = fd, .events = POLLIN };
-	int64_t until = ivi_clock_ns() + EXEC_PATIENCE;
-	int64_t left;
-	int ret;
+	struct sigaction sa;
 
-	for (;;) {
-		left = ivi_ns_left(until, ivi_clock_ns());
-		ret = poll(&pfd, 1, ivi_ns_to_ms(left));
-		if (ret >= 0 || left == 0)
-			return ret > 0;
-		if (errno != EINTR)
-			ivi_nap(1000000);
-	}
+	return sigaction(SIGCHLD, NULL, &sa) < 0 ||
+	       (!(sa.sa_flags & SA_SIGINFO) && sa.sa_handler == SIG_DFL &&
+		!ivi_sigchld_discards(&sa));
 }
 
-/* What the child has reported, or 0. */
-static int read_report(int fd)
+bool ivi_sigchld_discards(const struct sigaction *sa)
 {
-	ssize_t n;
-	int err;
-
-	do {
-		n = read(fd, &err, sizeof(err));
-	} while (n < 0 && errno == EINTR);
-	return n == (ssize_t)sizeof(err) ? err : 0;
-}
-
-int ivi_exec_outcome(struct ivi_exec *x)
-{
-	int err = 0;
-
-	close_open(&x->report[1]);
-	if (wait_readable(x->report[0]))
-		err = read_report(x->report[0]);
-	ivi_exec_close(x);
-	return -err;
+#ifdef SA_NOCLDWAIT
+	if (sa->sa_flags & SA_NOCLDWAIT)
+		return true;
+#endif
+	return ivi_signal_is_ignored(sa);
 }

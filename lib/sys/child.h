@@ -1,27 +1,57 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * child.h - child processes.  A part of sys.h that only iv_wait and iv_popen
- * need.
+ * child.h - child processes.  A part of sys.h that only what has to do with
+ * them needs.
  */
 #ifndef IVI_SYS_CHILD_H
 #define IVI_SYS_CHILD_H
 
+#include <signal.h>
 #include <stdbool.h>
 #include <sys/types.h>
 #include <sys/resource.h>
 
-/* ---- Their states -------------------------------------------------------- */
+/* ---- Descriptors of processes ------------------------------------------- */
+
+/* False if the system has none, or they do not do all that is asked of them
+   here. */
+bool ivi_pidfds(void);
 
 /*
- * Collects a change of state of child PID (> 0) alone, without blocking:
- * 1 and STATUS, 0 if there is none, -ECHILD if PID is no child of ours.
+ * A close-on-exec, nonblocking descriptor that becomes readable when process
+ * PID ends, or a negative errno value; -ENOSYS if there are none.
+ */
+int ivi_pidfd_open(pid_t pid);
+
+/* True if they tell the status of a child that nobody could wait for. */
+bool ivi_pidfd_keeps_status(void);
+
+/* ---- Their states -------------------------------------------------------- */
+
+/* In what follows PIDFD is of process PID (> 0), or -1: then its number has to
+   do. */
+
+/*
+ * Collects a change of state of child PID alone, without blocking: 1 and
+ * STATUS, 0 if there is none, -ECHILD if PID is no child of ours.
  * True in HAS_USAGE if USAGE is filled in.
  */
-int ivi_child_poll(pid_t pid, int *status, struct rusage *usage,
+int ivi_child_poll(pid_t pid, int pidfd, int *status, struct rusage *usage,
 		   bool *has_usage);
 
 /* Waits for the end of child PID. */
-void ivi_child_reap(pid_t pid);
+void ivi_child_reap(pid_t pid, int pidfd);
+
+/* As kill(2). */
+int ivi_child_kill(pid_t pid, int pidfd, int sig);
+
+/* The same for the process group that it leads, unless it has been waited
+   for: then its number may be that of another one. */
+int ivi_child_kill_group(pid_t pid, int pidfd, int sig);
+
+/* A child of this process, ours or a stranger's, that has ended and has not
+   been waited for, 0, or -errno.  Collects nothing. */
+pid_t ivi_child_dead(void);
 
 /*
  * False if no child of this process, ours or a stranger's, is stopped or
@@ -33,42 +63,25 @@ bool ivi_child_maybe_stopped(void);
 bool ivi_child_ended(int status);
 
 /*
- * A close-on-exec descriptor that becomes readable when process PID ends, or
- * a negative errno value; -ENOSYS once and for all where there is no such
- * thing.
+ * vfork(2): FN runs in a child that mostly has its memory in common with this
+ * thread, which waits; it executes a program or calls _exit(2).  Emulators and
+ * checkers make a fork(2) of it.  -errno.
  */
-int ivi_pidfd_open(pid_t pid);
+pid_t ivi_vfork(void (*fn)(void *cookie), void *cookie);
 
-/* ---- Programs -------------------------------------------------------------- */
+/* fork(2) and exit(3); the first gives -errno. */
+pid_t ivi_fork(void);
+void ivi_exit(int status) __attribute__((noreturn));
 
-/* A program to be executed in a forked child. */
-struct ivi_exec {
-	const char	*file;		/* as for execvp(3) */
-	char *const	*argv;
-	/* Private: all above 2 and close-on-exec. */
-	int	pipe;			/* to become descriptor `std' */
-	int	std;
-	int	null;			/* /dev/null, for the other two of 0-2 */
-	int	report[2];		/* a pipe for the errno of execvp() */
-};
+/* ---- SIGCHLD ---------------------------------------------------------------- */
 
-/*
- * Opens all that is needed.  STD is 0 or 1: the standard descriptor of the
- * program at whose other end PARENT's descriptor is to be.
- */
-int ivi_exec_open(struct ivi_exec *x, int std, int *parent);
+/* True if children leave no zombies, since SIGCHLD is ignored. */
+bool ivi_children_vanish(void);
 
-/* In the child: becomes the program.  Also in a child of many threads. */
-void ivi_exec(const struct ivi_exec *x) __attribute__((noreturn));
+/* The same of an action. */
+bool ivi_sigchld_discards(const struct sigaction *sa);
 
-/* In the parent: closes what open() has opened, but not PARENT. */
-void ivi_exec_close(struct ivi_exec *x);
-
-/*
- * In the parent, instead, after the fork: also waits until the child runs the
- * program (0) or could not (-errno: it exits with status 127).  At most a
- * second; 0 after that.
- */
-int ivi_exec_outcome(struct ivi_exec *x);
+/* True if the program has neither a handler for SIGCHLD nor ignores it. */
+bool ivi_sigchld_is_free(void);
 
 #endif

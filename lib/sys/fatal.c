@@ -26,9 +26,22 @@ static void say(const char *prefix, const char *text)
 		{ (void *)(uintptr_t)text, strlen(text) },
 		{ (void *)(uintptr_t)"\n", 1 },
 	};
+	int cancel = ivi_cancel_off();
 	ssize_t ignored = writev(2, iov, 3);
 
 	(void)ignored;
+	ivi_cancel_restore(cancel);
+}
+
+void ivi_say(const char *fmt, ...)
+{
+	char text[TEXT_SIZE];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	say("", text);
 }
 
 IVI_PUBLIC void iv_fatal(const char *fmt, ...)

@@ -10,9 +10,11 @@
 #include "sys/sys.h"
 
 #include <fcntl.h>
+#include <limits.h>
 #include <poll.h>
 #include <sys/ioctl.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #ifdef HAVE_SYS_FILIO_H
 #include <sys/filio.h>
@@ -82,6 +84,38 @@ bool ivi_fd_is_fifo(int fd)
 	return fstat(fd, &st) == 0 && S_ISFIFO(st.st_mode);
 }
 
+bool ivi_fd_is_socket(int fd)
+{
+	struct stat st;
+
+	return fstat(fd, &st) == 0 && S_ISSOCK(st.st_mode);
+}
+
+/*
+ * soreceive() of the BSDs: the error is given after the data, and stays if the
+ * data is only peeked at.  (Linux forgets it.)
+ */
+bool ivi_fd_has_error(int fd)
+{
+	int old = ivi_cancel_off(), err = errno;
+	char c;
+	bool failed = recv(fd, &c, 1, MSG_PEEK | MSG_DONTWAIT) < 0 &&
+		      errno != EAGAIN && errno != EWOULDBLOCK &&
+		      errno != ENOTSOCK && errno != ENOTCONN;
+
+	errno = err;
+	ivi_cancel_restore(old);
+	return failed;
+}
+
+bool ivi_fd_is_file(int fd)
+{
+	struct stat st;
+
+	return fstat(fd, &st) == 0 &&
+	       (S_ISREG(st.st_mode) || S_ISDIR(st.st_mode));
+}
+
 const char *ivi_fd_kind(int fd)
 {
 	struct stat st;
@@ -106,6 +140,32 @@ const char *ivi_fd_kind(int fd)
 	}
 }
 
+static unsigned poll_now(struct pollfd *pf)
+{
+	int old = ivi_cancel_off(), err = errno;
+	int n = poll(pf, 1, 0);
+
+	errno = err;
+	ivi_cancel_restore(old);
+	return n > 0 && !(pf->revents & POLLNVAL) ? (unsigned)pf->revents : 0;
+}
+
+unsigned ivi_fd_ready(int fd, unsigned what)
+{
+	struct pollfd pf = {
+		.fd = fd,
+		.events = (short)((what & 1 ? POLLIN : 0) |
+				  (what & 2 ? POLLOUT : 0) |
+				  (what & 4 ? POLLPRI : 0)),
+	};
+	unsigned got = poll_now(&pf);
+
+	if (got & (POLLERR | POLLHUP))
+		return 7;
+	return (got & POLLIN ? 1U : 0) | (got & POLLOUT ? 2U : 0) |
+	       (got & POLLPRI ? 4U : 0);
+}
+
 static int pipe_flags(int fds[2], bool nonblock)
 {
 	int i, ret = 0;
@@ -116,8 +176,8 @@ static int pipe_flags(int fds[2], bool nonblock)
 			ret = ivi_fd_nonblock(fds[i]);
 	}
 	if (ret < 0) {
-		close(fds[0]);
-		close(fds[1]);
+		ivi_close(fds[0]);
+		ivi_close(fds[1]);
 	}
 	return ret;
 }
@@ -127,7 +187,7 @@ int ivi_pipe(int fds[2], bool nonblock)
 #ifdef HAVE_PIPE2
 	if (pipe2(fds, O_CLOEXEC | (nonblock ? O_NONBLOCK : 0)) == 0)
 		return 0;
-	if (errno != ENOSYS && errno != EPERM && errno != EINVAL)
+	if (!ivi_absent(errno))
 		return -errno;
 #endif
 	if (pipe(fds) < 0)
@@ -150,4 +210,13 @@ void ivi_fd_limit_raise(void)
 		want.rlim_cur = want.rlim_max;
 	if (want.rlim_cur > now.rlim_cur)
 		setrlimit(RLIMIT_NOFILE, &want);
+}
+
+int ivi_fd_limit(void)
+{
+	struct rlimit now;
+
+	if (getrlimit(RLIMIT_NOFILE, &now) < 0 || now.rlim_cur > INT_MAX)
+		return INT_MAX;
+	return (int)now.rlim_cur;
 }

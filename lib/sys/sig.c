@@ -3,15 +3,20 @@
  * sig.c - signals, and what survives a fork.
  *
  * The fork generation grows in a handler of pthread_atfork(3), too late for a
- * signal that finds the child before that; getpid(2) tells from the start,
- * but a pid can be the same in a new pid namespace, or used again.  Hence
- * both.
+ * signal that finds the child before that, and never in the child of vfork(2),
+ * which has the parent's memory; getpid(2) tells from the start, but a pid can
+ * be the same in a new pid namespace, or used again.  Hence both.
  */
 #include "config.h"
 #include "sys/sig.h"
 #include "sys/sys.h"
+#include "base/timespec.h"
 
 #include <string.h>
+#ifdef __linux__
+#include <sys/syscall.h>
+#include <unistd.h>
+#endif
 
 #ifdef __QNX__
 #define RESTART	0		/* sigaction() gives ENOTSUP for SA_RESTART */
@@ -19,10 +24,27 @@
 #define RESTART	SA_RESTART
 #endif
 
+/* Debug builds: what is held for so long will never be free. */
+static int64_t note_patience(const struct ivi_spin *l, int64_t since)
+{
+	int64_t now = ivi_clock_ns();
+
+	if (since == 0)
+		return now;
+	if (since == IVI_NEVER || now - since < IVI_SEC)
+		return since;
+	ivi_note("a lock of the library has not been free for a second "
+		 "[spin lock %p]", (const void *)l);
+	return IVI_NEVER;
+}
+
 void ivi_spin_lock(struct ivi_spin *l)
 {
-	unsigned me = ivi_fork_generation(), n = 0, seen;
+	unsigned me, n = 0, seen;
+	int64_t since = 0;
 
+	ivi_fork_notice();
+	me = ivi_fork_generation();
 	for (;;) {
 		seen = __atomic_load_n(&l->holder, __ATOMIC_RELAXED);
 		if (seen != me &&
@@ -31,6 +53,8 @@ void ivi_spin_lock(struct ivi_spin *l)
 						__ATOMIC_RELAXED))
 			return;
 		ivi_relax(n++);
+		if (IVI_DEBUGGING)
+			since = note_patience(l, since);
 	}
 }
 
@@ -66,6 +90,36 @@ void ivi_signals_restore(const sigset_t *saved)
 	pthread_sigmask(SIG_SETMASK, saved, NULL);
 }
 
+/*
+ * pthread_sigmask(3) never blocks the signal that cancels threads, and glibc
+ * before 2.41 obeys one that was sent before cancellation was turned off, in a
+ * handler that has interrupted a wait as well (sigcancel_handler()).
+ */
+#ifdef SYS_rt_sigprocmask
+void ivi_signals_block_in_handler(sigset_t *saved)
+{
+	sigset_t all;
+
+	memset(&all, 0xff, sizeof(all));
+	syscall(SYS_rt_sigprocmask, SIG_SETMASK, &all, saved, _NSIG / 8);
+}
+
+void ivi_signals_restore_in_handler(const sigset_t *saved)
+{
+	syscall(SYS_rt_sigprocmask, SIG_SETMASK, saved, NULL, _NSIG / 8);
+}
+#else
+void ivi_signals_block_in_handler(sigset_t *saved)
+{
+	ivi_signals_block(saved);
+}
+
+void ivi_signals_restore_in_handler(const sigset_t *saved)
+{
+	ivi_signals_restore(saved);
+}
+#endif
+
 int ivi_signal_install(int signum, void (*handler)(int),
 		       struct sigaction *old)
 {
@@ -73,7 +127,7 @@ int ivi_signal_install(int signum, void (*handler)(int),
 
 	memset(&sa, 0, sizeof(sa));
 	sa.sa_handler = handler;
-	sa.sa_flags = RESTART;
+	sa.sa_flags = RESTART | SA_ONSTACK;
 	sigfillset(&sa.sa_mask);
 	return sigaction(signum, &sa, old) < 0 ? -errno : 0;
 }
@@ -88,14 +142,17 @@ void ivi_signal_uninstall(int signum, void (*handler)(int),
 		sigaction(signum, old, NULL);
 }
 
+bool ivi_signal_is_ignored(const struct sigaction *sa)
+{
+	return !(sa->sa_flags & SA_SIGINFO) && sa->sa_handler == SIG_IGN;
+}
+
 void ivi_signal_reset(int signum, const struct sigaction *old)
 {
 	struct sigaction sa;
 
 	memset(&sa, 0, sizeof(sa));
-	sa.sa_handler = SIG_DFL;
-	if (!(old->sa_flags & SA_SIGINFO) && old->sa_handler == SIG_IGN)
-		sa.sa_handler = SIG_IGN;
+	sa.sa_handler = ivi_signal_is_ignored(old) ? SIG_IGN : SIG_DFL;
 	sigemptyset(&sa.sa_mask);
 	sigaction(signum, &sa, NULL);
 }

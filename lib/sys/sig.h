@@ -48,6 +48,10 @@ bool ivi_process_is(const struct ivi_process *p);
 void ivi_signals_block(sigset_t *saved);
 void ivi_signals_restore(const sigset_t *saved);
 
+/* The same for a signal handler: not even cancellation comes between. */
+void ivi_signals_block_in_handler(sigset_t *saved);
+void ivi_signals_restore_in_handler(const sigset_t *saved);
+
 /*
  * Installs HANDLER, during which all signals are blocked and which restarts
  * system calls.  One call of sigaction(), which also fetches OLD: programs
@@ -59,6 +63,9 @@ int ivi_signal_install(int signum, void (*handler)(int),
 /* Puts OLD back, unless HANDLER has been replaced by somebody else. */
 void ivi_signal_uninstall(int signum, void (*handler)(int),
 			  const struct sigaction *old);
+
+/* True of an action that ignores the signal. */
+bool ivi_signal_is_ignored(const struct sigaction *sa);
 
 /* In a child: the signal is ignored if it was in OLD, else gets SIG_DFL. */
 void ivi_signal_reset(int signum, const struct sigaction *old);

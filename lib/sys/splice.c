@@ -22,9 +22,23 @@ int ivi_splice_pipe(int fds[2])
 
 ssize_t ivi_splice(int from, int to, size_t len)
 {
+	int cancel = ivi_cancel_off();
 	ssize_t n = splice(from, NULL, to, NULL, len, SPLICE_F_NONBLOCK);
 
-	return n < 0 ? -errno : n;
+	if (n < 0)
+		n = -errno;
+	ivi_cancel_restore(cancel);
+	return n;
+}
+
+/* Of no bytes it is asked nothing, and looks at no descriptor: fs/splice.c. */
+bool ivi_splice_absent(void)
+{
+	int cancel = ivi_cancel_off();
+	bool absent = splice(-1, NULL, -1, NULL, 0, 0) < 0;
+
+	ivi_cancel_restore(cancel);
+	return absent;
 }
 
 #else
@@ -43,6 +57,11 @@ ssize_t ivi_splice(int from, int to, size_t len)
 	return -ENOSYS;
 }
 
+bool ivi_splice_absent(void)
+{
+	return true;
+}
+
 #endif
 
 bool ivi_fd_unread(int fd)
@@ -55,6 +74,9 @@ bool ivi_fd_unread(int fd)
 bool ivi_fd_writable(int fd)
 {
 	struct pollfd pfd = { .fd = fd, .events = POLLOUT };
+	int cancel = ivi_cancel_off();
+	bool writable = poll(&pfd, 1, 0) > 0;
 
-	return poll(&pfd, 1, 0) > 0;
+	ivi_cancel_restore(cancel);
+	return writable;
 }

@@ -18,6 +18,9 @@ int ivi_splice_pipe(int fds[2]);
  */
 ssize_t ivi_splice(int from, int to, size_t len);
 
+/* True if it fails whatever it is asked: what it has said means nothing. */
+bool ivi_splice_absent(void);
+
 /* True if there is data in FD that has not been read (FIONREAD). */
 bool ivi_fd_unread(int fd);
 

@@ -25,10 +25,8 @@ __thread struct ivi_loop *ivi_self_ IVI_TLS_MODEL;
 static pthread_once_t exit_once = PTHREAD_ONCE_INIT;
 static pthread_key_t exit_key;
 static int exit_error;
-static void (*exit_call)(void *loop);
-
-unsigned ivi_fork_generation_ = 1;
-static void (*fork_after)(void);
+static void (*exit_call)(void);
+static __thread bool exit_watched IVI_TLS_MODEL;
 
 IVI_PUBLIC unsigned long iv_get_thread_id(void)
 {
@@ -63,40 +61,103 @@ int ivi_mutex_init(pthread_mutex_t *m)
 #endif
 }
 
-static void exit_key_make(void)
+/* The value has been cleared, and a loop that is made now wants it again. */
+static void thread_ends(void *unused)
 {
-	exit_error = -pthread_key_create(&exit_key,
-			__atomic_load_n(&exit_call, __ATOMIC_RELAXED));
+	(void)unused;
+	exit_watched = false;
+	__atomic_load_n(&exit_call, __ATOMIC_RELAXED)();
 }
 
-int ivi_self_set(struct ivi_loop *loop, void (*at_exit)(void *loop))
+static void exit_key_make(void)
+{
+	exit_error = -pthread_key_create(&exit_key, thread_ends);
+}
+
+int ivi_exit_watch(void (*at_exit)(void))
 {
 	int ret;
 
+	if (exit_watched)
+		return 0;
 	/* Always the same value, but by several threads at a time. */
 	__atomic_store_n(&exit_call, at_exit, __ATOMIC_RELAXED);
 	pthread_once(&exit_once, exit_key_make);
 	if (exit_error < 0)
 		return exit_error;
-	ret = -pthread_setspecific(exit_key, loop);
-	if (ret == 0)
-		ivi_self_ = loop;
+	ret = -pthread_setspecific(exit_key, &exit_watched);
+	exit_watched = ret == 0;
 	return ret;
 }
 
-static void in_child(void)
+void ivi_exit_forget(void)
 {
-	unsigned next = ivi_fork_generation() + 1;
-
-	__atomic_store_n(&ivi_fork_generation_, next != 0 ? next : 1,
-			 __ATOMIC_RELAXED);
-	fork_after();
+	if (exit_watched)
+		pthread_setspecific(exit_key, NULL);
+	exit_watched = false;
 }
 
-int ivi_fork_watch(void (*before)(void), void (*after)(void))
+unsigned long ivi_thread_id(void)
 {
-	fork_after = after;
-	return -pthread_atfork(before, after, in_child);
+	static __thread unsigned long id IVI_TLS_MODEL;
+	static __thread unsigned generation IVI_TLS_MODEL;
+
+	if (id == 0 || generation != ivi_fork_generation()) {
+		generation = ivi_fork_generation();
+		id = iv_get_thread_id();
+	}
+	return id;
+}
+
+int ivi_thread_start(pthread_t *thread, void *(*fn)(void *), void *arg)
+{
+	return -pthread_create(thread, NULL, fn, arg);
+}
+
+int ivi_thread_join(pthread_t thread)
+{
+	int cancel = ivi_cancel_off(), err = pthread_join(thread, NULL);
+
+	ivi_cancel_restore(cancel);
+	return -err;
+}
+
+void ivi_thread_forget(pthread_t thread)
+{
+	pthread_detach(thread);
+}
+
+void ivi_latch_init(struct ivi_latch *l)
+{
+	*l = (struct ivi_latch){
+		.lock = PTHREAD_MUTEX_INITIALIZER,
+		.changed = PTHREAD_COND_INITIALIZER,
+		.generation = ivi_fork_generation(),
+	};
+}
+
+/* In a forked child the lock may be held by a thread that is not there. */
+void ivi_latch_open(struct ivi_latch *l)
+{
+	if (l->generation != ivi_fork_generation())
+		return;
+	pthread_mutex_lock(&l->lock);
+	l->open = true;
+	pthread_cond_signal(&l->changed);
+	pthread_mutex_unlock(&l->lock);
+}
+
+void ivi_latch_wait(struct ivi_latch *l)
+{
+	int cancel = ivi_cancel_off();
+
+	pthread_mutex_lock(&l->lock);
+	while (!l->open)
+		pthread_cond_wait(&l->changed, &l->lock);
+	pthread_mutex_unlock(&l->lock);
+	pthread_cond_destroy(&l->changed);
+	pthread_mutex_destroy(&l->lock);
+	ivi_cancel_restore(cancel);
 }
 
 void ivi_relax(unsigned n)
@@ -143,10 +204,20 @@ void ivi_ignore_default_signals(void)
 	urg_ignored = ignore_default(SIGURG);
 }
 
+/* Unless the program has got a handler since. */
+static void unignore(int signum)
+{
+	struct sigaction sa;
+
+	if (sigaction(signum, NULL, &sa) == 0 &&
+	    !(sa.sa_flags & SA_SIGINFO) && sa.sa_handler == SIG_IGN)
+		signal(signum, SIG_DFL);
+}
+
 void ivi_unignore_default_signals(void)
 {
 	if (pipe_ignored)
-		signal(SIGPIPE, SIG_DFL);
+		unignore(SIGPIPE);
 	if (urg_ignored)
-		signal(SIGURG, SIG_DFL);
+		unignore(SIGURG);
 }

@@ -10,7 +10,6 @@
 #include "config.h"
 #include "sys/sys.h"
 
-#include <pthread.h>
 #ifdef HAVE_EVENTFD
 #include <sys/eventfd.h>
 #endif
@@ -35,7 +34,7 @@ int ivi_wake_open(struct ivi_wake *w)
 		w->rfd = w->wfd = ret;
 		return 0;
 	}
-	if (ret != -ENOSYS && ret != -EPERM && ret != -EINVAL)
+	if (!ivi_absent(-ret))
 		return ret;
 	ret = ivi_pipe(fds, true);
 	if (ret < 0)
@@ -47,23 +46,18 @@ int ivi_wake_open(struct ivi_wake *w)
 
 void ivi_wake_close(struct ivi_wake *w)
 {
-	close(w->rfd);
+	ivi_close(w->rfd);
 	if (!ivi_wake_is_counter(w))
-		close(w->wfd);
+		ivi_close(w->wfd);
 	w->rfd = w->wfd = -1;
 }
 
 void ivi_wake_post(const struct ivi_wake *w)
 {
 	const uint64_t one = 1;
-	int err = errno, cancel;
+	int err = errno;
 
-	/* write(2) is a cancellation point; a poster must come back. */
-	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel);
-	while (write(w->wfd, &one, ivi_wake_is_counter(w) ? sizeof(one) : 1)
-	       < 0 && errno == EINTR)
-		;
-	pthread_setcancelstate(cancel, &cancel);
+	ivi_write(w->wfd, &one, ivi_wake_is_counter(w) ? sizeof(one) : 1);
 	errno = err;
 }
 
@@ -74,11 +68,11 @@ int ivi_wake_drain(const struct ivi_wake *w)
 	int found = 0;
 
 	do {
-		n = read(w->rfd, buf, sizeof(buf));
+		n = ivi_read(w->rfd, buf, sizeof(buf));
 		found |= n > 0;
-	} while ((n < 0 && errno == EINTR) || n == (ssize_t)sizeof(buf));
-	if (n == 0 || (n < 0 && errno != EAGAIN))
+	} while (n == (ssize_t)sizeof(buf));
+	if (n == 0 || (n < 0 && n != -EAGAIN))
 		iv_fatal("iv_event_raw: fd %d: read: %s", w->rfd,
-			 n == 0 ? "end of file" : ivi_errname(errno));
+			 n == 0 ? "end of file" : ivi_errname((int)-n));
 	return found;
 }

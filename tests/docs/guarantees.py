@@ -26,7 +26,9 @@ def cases_of(test):
                           flags=re.M))
 
 
-LISTS = read("tests/tests.mk") + read("tests/emu/emu.mk")
+LISTS = "".join(read("tests/" + path) for path in
+                ("tests.mk", "emu/emu.mk", "compat/compat.mk",
+                 "compat/evio.mk"))
 CASES = r"\*([\w/]+):\*((?:\s+`\w+`)+)"
 SCRIPT = r"\*([\w/-]+\.sh)\*"
 
@@ -48,7 +50,7 @@ def complaints_about(number, text):
             yield "%s: there is no test %s" % (number, script)
     for test, names in re.findall(CASES, text):
         cases = cases_of(test)
-        if cases is None or not listed(test + ".t"):
+        if cases is None or not (listed(test + ".t") or listed(test + ".c")):
             yield "%s: there is no test %s" % (number, test)
             continue
         for name in re.findall(r"\w+", names):

@@ -32,7 +32,7 @@ static struct iv_event event;
 static struct iv_work_pool pool;
 static struct iv_work_item item;
 static struct iv_tls_user tls_user = { .sizeof_state = 1 };
-static int in;
+static int in, blocking;
 
 static void do_nothing(void *unused)
 {
@@ -60,6 +60,7 @@ static void initialise(void)
 	if (pipe(p) < 0 || fcntl(p[0], F_SETFL, O_NONBLOCK) < 0)
 		exit(99);
 	in = p[0];
+	blocking = p[1];
 	IV_FD_INIT(&fd);
 	fd.fd = in;
 	fd.handler_in = do_nothing;

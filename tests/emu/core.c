@@ -67,6 +67,7 @@ static struct {
 	int (*epoll_ctl)(int, int, int, struct epoll_event *);
 	int (*epoll_pwait)(int, struct epoll_event *, int, int,
 			   const sigset_t *);
+	int (*eventfd)(unsigned, int);
 	int (*clock_gettime)(clockid_t, struct timespec *);
 	ssize_t (*write)(int, const void *, size_t);
 	void *(*calloc)(size_t, size_t);
@@ -103,6 +104,7 @@ static void find_real(void)
 	REAL(epoll_create1, "epoll_create1");
 	REAL(epoll_ctl, "epoll_ctl");
 	REAL(epoll_pwait, "epoll_pwait");
+	REAL(eventfd, "eventfd");
 	REAL(clock_gettime, CLOCK_GETTIME);
 	REAL(write, "write");
 	REAL(calloc, "calloc");
@@ -124,6 +126,11 @@ void *emu_realloc(void *p, size_t size)
 void emu_free(void *p)
 {
 	real.free(p);
+}
+
+void emu_close(int fd)
+{
+	real.close(fd);
 }
 
 /* ---- The lock -------------------------------------------------------------- */
@@ -198,7 +205,7 @@ __attribute__((constructor)) static void begin(void)
 {
 	find_real();
 	owner = getpid();
-	bell = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	bell = real.eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (bell < 0 || pthread_atfork(before_fork, in_parent, in_child) != 0)
 		abort();
 }
@@ -268,10 +275,27 @@ struct emu_object *emu_object_next(const struct emu_object *o,
 	return next;
 }
 
+int emu_readable(int fd)
+{
+	struct emu_saved saved;
+	struct emu_object *o;
+	int ret = -1;
+
+	emu_lock(&saved);
+	o = objects;
+	while (o != NULL && o->fd != fd)
+		o = o->next;
+	if (o != NULL)
+		ret = o->class->readable(o);
+	emu_unlock(&saved);
+	return ret;
+}
+
 int emu_watch(struct emu_object *o, int fd)
 {
 	struct epoll_event ev = {
-		.events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET
+		.events = EPOLLIN | EPOLLOUT | EPOLLPRI | EPOLLRDHUP |
+			  EPOLLET
 	};
 
 	ev.data.fd = fd;
@@ -285,7 +309,7 @@ void emu_unwatch(struct emu_object *o, int fd)
 
 short emu_state(int fd)
 {
-	struct pollfd p = { fd, POLLIN | POLLOUT | POLLRDHUP, 0 };
+	struct pollfd p = { fd, POLLIN | POLLOUT | POLLPRI | POLLRDHUP, 0 };
 
 	while (real.poll(&p, 1, 0) < 0 && errno == EINTR)
 		;
@@ -540,6 +564,19 @@ REPLACED int close(int fd)
 	return ret;
 }
 
+static void rename_object(int from, int to)
+{
+	struct emu_object *o = objects;
+
+	while (o != NULL && o->fd != from)
+		o = o->next;
+	if (o == NULL)
+		return;
+	o->fd = to;
+	if (o->class->renamed != NULL)
+		o->class->renamed(o, from);
+}
+
 /* FLAGS: -1 for dup2(). */
 static int dup_over(int from, int to, int flags)
 {
@@ -553,6 +590,8 @@ static int dup_over(int from, int to, int flags)
 	if (emu_state(from) != POLLNVAL)
 		forget(to);
 	ret = flags < 0 ? real.dup2(from, to) : real.dup3(from, to, flags);
+	if (ret >= 0)
+		rename_object(from, to);
 	emu_unlock(&saved);
 	return ret;
 }

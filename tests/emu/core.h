@@ -31,6 +31,10 @@ struct emu_class {
 	void	(*active)(struct emu_object *o, int fd);
 	/* O's own descriptor is about to be closed; frees O. */
 	void	(*destroy)(struct emu_object *o);
+	/* A wait for O's events would return some: what poll(2) says of it. */
+	int	(*readable)(struct emu_object *o);
+	/* O was dup2()ed over another number, which is the one it has now. */
+	void	(*renamed)(struct emu_object *o, int from);
 	/* Not inherited over fork(2): closed in the child. */
 	int	dies_in_child;
 };
@@ -95,11 +99,18 @@ int emu_called(enum emu_call call);
 int emu_change(void);
 void emu_fault(enum emu_fault fault);
 
+/* Is FD an object, and is there something to fetch from it?  1; 0; or -1: it
+   is none.  Takes the lock. */
+int emu_readable(int fd);
+
 /* What emu_limit() has set, or USUAL. */
 unsigned emu_limit_of(enum emu_limit limit, unsigned usual);
 
 /* The C library's function. */
 void *emu_real(const char *name);
+
+/* close(2), for the holder of the lock. */
+void emu_close(int fd);
 
 /* In devpoll.c. */
 extern const char emu_devpoll_linked;

@@ -40,6 +40,7 @@ struct entry {
 	int	fd;
 	short	events;
 	int	watched;
+	int	absent;		/* nothing was open when it was written */
 };
 
 struct set {
@@ -112,14 +113,15 @@ static void entry_remove(struct set *s, int fd)
 	memmove(e, e + 1, (size_t)(s->entry + s->used - e) * sizeof(*e));
 }
 
+/* Of a descriptor that is not open the kernel says nothing, but it keeps the
+   events and adds to them what is written when the number is in use. */
 static int entry_add(struct set *s, int fd, short events)
 {
 	struct entry *e = find(s, fd);
+	int absent = fcntl(fd, F_GETFD) < 0;
 
-	if (e == NULL && fcntl(fd, F_GETFD) < 0) {
+	if (absent)
 		emu_fault(EMU_FAULT_CLOSED);
-		return 0;
-	}
 	if (e == NULL && s->used == s->size) {
 		size_t size = 2 * s->size + 64;
 
@@ -132,17 +134,21 @@ static int entry_add(struct set *s, int fd, short events)
 	}
 	if (e == NULL) {
 		e = &s->entry[s->used++];
-		*e = (struct entry){ .fd = fd };
+		*e = (struct entry){ .fd = fd, .absent = 1 };
 	}
 	e->events |= events & ~POLLREMOVE;
+	e->absent &= absent;
 	return 0;
 }
+
+/* So many are written whatever the limit. */
+#define ANYWAY	255
 
 static int changes(struct set *s, const struct pollfd *pfd, size_t n)
 {
 	int err = 0;
 
-	if (n > nofile(s))
+	if (n > ANYWAY && n > nofile(s))
 		return EINVAL;
 	for (; n > 0 && err == 0; n--, pfd++) {
 		if (pfd->events == POLLREMOVE)
@@ -158,7 +164,7 @@ static int changes(struct set *s, const struct pollfd *pfd, size_t n)
 
 static short state_of(const struct entry *e)
 {
-	short state = emu_state(e->fd);
+	short state = e->absent ? 0 : emu_state(e->fd);
 
 	return state & (e->events | POLLERR | POLLHUP | POLLNVAL);
 }
@@ -196,9 +202,9 @@ static int watch_all(struct set *s)
 	for (i = 0; i < s->used; i++) {
 		struct entry *e = &s->entry[i];
 
-		if (!e->watched)
+		if (!e->watched && !e->absent)
 			e->watched = emu_watch(&s->o, e->fd) == 0;
-		all &= e->watched;
+		all &= e->watched || e->absent;
 	}
 	return all;
 }
@@ -207,6 +213,7 @@ static int watch_all(struct set *s)
 static int wait_for(struct set *s, const struct dvpoll *dvp, int64_t until,
 		    const struct emu_saved *saved)
 {
+	size_t max = dvp->dp_nfds < nofile(s) ? dvp->dp_nfds : nofile(s);
 	int n, err = 0;
 
 	for (;;) {
@@ -214,7 +221,7 @@ static int wait_for(struct set *s, const struct dvpoll *dvp, int64_t until,
 		int told = watch_all(s);
 
 		emu_drain(&s->o);
-		n = collect(s, dvp->dp_fds, dvp->dp_nfds);
+		n = collect(s, dvp->dp_fds, max);
 		if (n != 0)
 			return n;
 		if (err != 0)
@@ -259,8 +266,6 @@ static int dp_poll(struct set *s, const struct dvpoll *dvp,
 
 	if (err != 0)
 		return -err;
-	if (dvp->dp_nfds > nofile(s))
-		return -EINVAL;
 	return wait_for(s, dvp, end_of_wait(s, dvp->dp_timeout), saved);
 }
 
@@ -300,7 +305,26 @@ static void s_destroy(struct emu_object *o)
 	emu_free(s);
 }
 
+static int s_readable(struct emu_object *o)
+{
+	struct set *s = (struct set *)o;
+	size_t i;
+
+	for (i = 0; i < s->used; i++)
+		if (state_of(&s->entry[i]) != 0)
+			return 1;
+	return 0;
+}
+
+static void s_renamed(struct emu_object *o, int from)
+{
+	mark(from, 0);
+	mark(o->fd, 1);
+}
+
 static const struct emu_class class = {
+	.readable = s_readable,
+	.renamed = s_renamed,
 	.closing = s_closing,
 	.destroy = s_destroy,
 };

@@ -6,3 +6,4 @@
 #define HAVE_KQUEUE	1
 #define HAVE_PORT	1
 #define HAVE_DEVPOLL	1
+#define HAVE_VNODE	1

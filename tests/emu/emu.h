@@ -4,17 +4,28 @@
  *
  * The kernels are userspace code over epoll(7), written from the manual pages
  * of the systems.  Environment:
- *	EMU_PERSONALITY	kqueue: freebsd (default), netbsd, macos
+ *	EMU_PERSONALITY	kqueue: freebsd (default), netbsd, netbsd10, openbsd,
+ *				macos
  *			ports: exact (default), tick
  *			/dev/poll: exact (default), tick, nofile64
  *	EMU_TICK_US	how coarse the clock is; by default exact, but 10000
- *			with netbsd and tick
+ *			with netbsd, netbsd10 and tick
  * All are looked at when an object is created.
  */
 #ifndef EMU_H
 #define EMU_H
 
 #include <stdint.h>
+
+/*
+ * Objects that are linked both with and without emulated kernels say
+ * EMU_OPTIONAL before they include this: what they use is NULL without.
+ */
+#ifdef EMU_OPTIONAL
+#define EMU_MAYBE	__attribute__((weak))
+#else
+#define EMU_MAYBE
+#endif
 
 /* ---- Calls --------------------------------------------------------------- */
 
@@ -36,8 +47,8 @@ enum emu_call {
 };
 
 /* Calls since the last emu_reset(), which also takes back the next two. */
-unsigned emu_calls(enum emu_call call);
-void emu_reset(void);
+unsigned emu_calls(enum emu_call call) EMU_MAYBE;
+void emu_reset(void) EMU_MAYBE;
 
 /* Of the calls from now on, TIMES fail with ERR, the NTH (from 1) first. */
 void emu_fail(enum emu_call call, int err, unsigned nth, unsigned times);
@@ -70,10 +81,10 @@ enum emu_fault {
 	EMU_FAULTS
 };
 
-unsigned emu_faults(enum emu_fault fault);
+unsigned emu_faults(enum emu_fault fault) EMU_MAYBE;
 
 /* For people: what the fault is. */
-const char *emu_fault_text(enum emu_fault fault);
+const char *emu_fault_text(enum emu_fault fault) EMU_MAYBE;
 
 /* ---- Observers -------------------------------------------------------------- */
 
@@ -90,9 +101,24 @@ struct emu_observer {
 	int	(*sleeps)(int64_t ns);
 };
 
-extern struct emu_observer emu_observer;
+extern struct emu_observer emu_observer EMU_MAYBE;
+
+/* poll(2) as the kernel of this personality answers: for programs that define
+   poll() themselves.  In the others poll() is this. */
+struct pollfd;
+int emu_poll(struct pollfd *fds, unsigned long n, int ms) EMU_MAYBE;
 
 /* The methods to test, "METHOD:PERSONALITY"; ended by NULL. */
-extern const char *const emu_methods[];
+extern const char *const emu_methods[] EMU_MAYBE;
+
+/* Where nothing is emulated, the linker need not know weak references. */
+#if defined(EMU_OPTIONAL) && !defined(EMULATED_TESTS)
+#define emu_calls	((unsigned (*)(enum emu_call))0)
+#define emu_reset	((void (*)(void))0)
+#define emu_faults	((unsigned (*)(enum emu_fault))0)
+#define emu_fault_text	((const char *(*)(enum emu_fault))0)
+#define emu_poll	((int (*)(struct pollfd *, unsigned long, int))0)
+#define emu_methods	((const char *const *)0)
+#endif
 
 #endif

@@ -2,33 +2,45 @@
 /*
  * kqueue.c - kqueue(2) and kevent(2) on Linux.
  *
- * Written from the manual pages of FreeBSD, NetBSD and macOS; where they
- * differ, the personality says which.  Not there: EVFILT_SIGNAL, _PROC,
- * _VNODE, _AIO, units of timers.
+ * Written from the manual pages of FreeBSD, NetBSD, OpenBSD and macOS, and
+ * from what their kernels were seen to do; where they differ, the personality
+ * says which.  Not there: EVFILT_SIGNAL, _PROC, _AIO, units of timers.
  *
  * It cannot know the error of a socket without clearing it: an event that
  * has one says EPIPE.
+ *
+ * poll(2) and recv(2) are defined here, too: what they tell of errors and
+ * hang-ups is not what Linux tells.
  */
 #include "config.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <poll.h>
+#include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/event.h>
+#include <sys/inotify.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 #include "emu/core.h"
 
+#define REPLACED	__attribute__((visibility("default")))
+
 /* How often a wait looks at files, which nothing tells of. */
 #define BLIND_NS	(10 * EMU_MS)
 
-enum personality { FREEBSD, NETBSD, MACOS };
+/* NETBSD10 differs from NETBSD in that it has EVFILT_USER. */
+enum personality { FREEBSD, NETBSD, NETBSD10, OPENBSD, MACOS };
 
-enum kind { FIFO, STREAM, LISTENER, DGRAM, VNODE, DEVICE, DULL };
+/* Those of descriptors. */
+#define FILTERS	3
+
+enum kind { FIFO, STREAM, LISTENER, DGRAM, VNODE, DEVICE, QUEUE, DULL };
 
 struct knote {
 	struct knote	*next, *prev;	/* in order of return */
@@ -37,28 +49,43 @@ struct knote {
 	int	access;		/* of the descriptor: O_RDONLY, ... */
 	int	disabled;
 	int	active;		/* EV_CLEAR: something is new */
+	int	room;		/* there was some when it was looked at last */
 	int64_t	due, period;	/* timers; due 0: never */
 	uint64_t	expired;
+	int	wd;		/* EVFILT_VNODE: of inotify, or 0 */
+	unsigned	notes;	/* what has happened */
+	off_t	length;
 };
 
 struct queue {
 	struct emu_object	o;
 	enum personality	personality;
 	struct knote	all;	/* head of the list */
-	struct knote	**of_fd;	/* two for each descriptor */
+	struct knote	**of_fd;	/* FILTERS for each descriptor */
 	int	size;		/* of that, in descriptors */
 	int	blind;		/* knotes of descriptors epoll does not take */
+	int	inotify;	/* for EVFILT_VNODE, or 0 */
 };
+
+static const struct emu_class class;
+static int q_readable(struct emu_object *o);
+
+static int netbsd(const struct queue *q)
+{
+	return q->personality == NETBSD || q->personality == NETBSD10;
+}
 
 static int is_fd(const struct kevent *kev)
 {
-	return kev->filter == EVFILT_READ || kev->filter == EVFILT_WRITE;
+	return kev->filter == EVFILT_READ || kev->filter == EVFILT_WRITE ||
+	       kev->filter == EVFILT_EXCEPT;
 }
 
 /* Where the knote of descriptor FD is noted. */
 static struct knote **slot(struct queue *q, int fd, int filter)
 {
-	return &q->of_fd[2 * fd + (filter == EVFILT_WRITE)];
+	return &q->of_fd[FILTERS * fd + (filter == EVFILT_WRITE) +
+			 2 * (filter == EVFILT_EXCEPT)];
 }
 
 static struct knote *find_fd(struct queue *q, int fd, int filter)
@@ -73,11 +100,12 @@ static int make_room(struct queue *q, int fd)
 
 	if (fd < q->size)
 		return 0;
-	grown = emu_realloc(q->of_fd, 2 * (size_t)size * sizeof(*grown));
+	grown = emu_realloc(q->of_fd,
+			    FILTERS * (size_t)size * sizeof(*grown));
 	if (grown == NULL)
 		return ENOMEM;
-	memset(grown + 2 * q->size, 0,
-	       2 * (size_t)(size - q->size) * sizeof(*grown));
+	memset(grown + FILTERS * q->size, 0,
+	       FILTERS * (size_t)(size - q->size) * sizeof(*grown));
 	q->of_fd = grown;
 	q->size = size;
 	return 0;
@@ -87,7 +115,8 @@ static struct knote *find(struct queue *q, uintptr_t ident, int filter)
 {
 	struct knote *k;
 
-	if (filter == EVFILT_READ || filter == EVFILT_WRITE)
+	if (filter == EVFILT_READ || filter == EVFILT_WRITE ||
+	    filter == EVFILT_EXCEPT)
 		return find_fd(q, (int)ident, filter);
 	for (k = q->all.next; k != &q->all; k = k->next)
 		if (k->kev.ident == ident && k->kev.filter == filter)
@@ -131,6 +160,8 @@ static enum kind kind_of(int fd)
 {
 	struct stat st;
 
+	if (emu_object_find(fd, &class) != NULL)
+		return QUEUE;
 	if (fstat(fd, &st) < 0)
 		return DULL;
 	if (S_ISFIFO(st.st_mode))
@@ -149,10 +180,34 @@ static int64_t bytes(int fd)
 	return ioctl(fd, FIONREAD, &n) < 0 ? 0 : n;
 }
 
+/* Sockets add their error; pipes and devices have none. */
 static void fill_eof(struct kevent *kev, short state)
 {
 	kev->flags |= EV_EOF;
 	kev->fflags = state & POLLERR ? EPIPE : 0;
+}
+
+/* The write end of a pipe: nothing to read, but everywhere except on FreeBSD
+   its hang-up is told. */
+static int write_end_readable(const struct queue *q, struct kevent *kev,
+			      short state)
+{
+	kev->data = 0;
+	if (q->personality == FREEBSD || !(state & POLLERR))
+		return 0;
+	fill_eof(kev, 0);
+	return 1;
+}
+
+/* NetBSD tells the writers nothing when the last reader goes: a filter that
+   is not ready stays so, and one that was told is not told again. */
+static int is_silent(const struct queue *q, struct knote *k, short state)
+{
+	if (!netbsd(q))
+		return 0;
+	if (!(state & POLLERR))
+		k->room = (state & POLLOUT) != 0;
+	return state & POLLERR && (!k->room || k->kev.flags & EV_CLEAR);
 }
 
 static int file_readable(struct kevent *kev, int fd)
@@ -170,7 +225,8 @@ static int file_readable(struct kevent *kev, int fd)
  * Linux says POLLHUP of a stream socket that is not connected yet, too, but
  * POLLRDHUP only when it has been.
  */
-static int readable(struct knote *k, struct kevent *kev)
+static int readable(const struct queue *q, struct knote *k,
+		    struct kevent *kev)
 {
 	int fd = (int)kev->ident;
 	short state = emu_state(fd);
@@ -178,12 +234,14 @@ static int readable(struct knote *k, struct kevent *kev)
 	switch (k->kind) {
 	case VNODE:
 		return file_readable(kev, fd);
+	case QUEUE:
+		return q_readable(emu_object_find(fd, &class));
 	case DULL:
 		kev->data = 0;
 		return 1;
 	case FIFO:
 		if (k->access == O_WRONLY)
-			return 0;
+			return write_end_readable(q, kev, state);
 		break;
 	case LISTENER:
 		kev->data = 1;
@@ -198,12 +256,13 @@ static int readable(struct knote *k, struct kevent *kev)
 		break;
 	}
 	if (state & (POLLHUP | POLLERR))
-		fill_eof(kev, state);
+		fill_eof(kev, 0);
 	kev->data = bytes(fd);
 	return state & (POLLIN | POLLHUP | POLLERR);
 }
 
-static int writable(struct knote *k, struct kevent *kev)
+static int writable(const struct queue *q, struct knote *k,
+		    struct kevent *kev)
 {
 	int fd = (int)kev->ident;
 	short state = emu_state(fd);
@@ -214,10 +273,11 @@ static int writable(struct knote *k, struct kevent *kev)
 	case DULL:
 		return 1;
 	case FIFO:
-		if (k->access == O_RDONLY)
+		if (k->access == O_RDONLY || is_silent(q, k, state))
 			return 0;
 		break;
 	case LISTENER:
+	case QUEUE:
 		return 0;
 	case STREAM:
 	case DGRAM:
@@ -231,8 +291,15 @@ static int writable(struct knote *k, struct kevent *kev)
 		break;
 	}
 	if (state & (POLLHUP | POLLERR))
-		fill_eof(kev, state);
+		fill_eof(kev, 0);
 	return state & (POLLOUT | POLLHUP | POLLERR);
+}
+
+/* Urgent data, or whatever Linux calls exceptional of a terminal. */
+static int exceptional(struct kevent *kev)
+{
+	kev->fflags = NOTE_OOB;
+	return emu_state((int)kev->ident) & POLLPRI;
 }
 
 static int timer_expired(struct knote *k, struct kevent *kev)
@@ -247,8 +314,137 @@ static int timer_expired(struct knote *k, struct kevent *kev)
 	return k->expired > 0;
 }
 
+/* ---- Files ------------------------------------------------------------------- */
+
+/* Of a directory: an entry has come or gone.  What happens to a file in it is
+   no event of the directory's. */
+static unsigned notes_of_entry(const struct inotify_event *event)
+{
+	if (!(event->mask & (IN_CREATE | IN_DELETE | IN_MOVED_FROM |
+			     IN_MOVED_TO)))
+		return 0;
+	return NOTE_WRITE | (event->mask & IN_ISDIR ? NOTE_LINK : 0);
+}
+
+/* A file that gets shorter has another attribute (FreeBSD), and is not written
+   to. */
+static unsigned notes_of_length(struct knote *k)
+{
+	off_t before = k->length;
+	struct stat st;
+
+	if (fstat((int)k->kev.ident, &st) == 0)
+		k->length = st.st_size;
+	if (k->length < before)
+		return NOTE_ATTRIB;
+	return NOTE_WRITE | (k->length > before ? NOTE_EXTEND : 0);
+}
+
+static unsigned notes_of(struct knote *k, const struct inotify_event *event)
+{
+	unsigned notes = 0;
+
+	if (event->mask & IN_Q_OVERFLOW)
+		return ~0U;
+	if (event->len > 0)
+		return notes_of_entry(event);
+	if (event->mask & IN_MODIFY)
+		notes |= notes_of_length(k);
+	if (event->mask & IN_ATTRIB)
+		notes |= NOTE_ATTRIB;
+	if (event->mask & IN_MOVE_SELF)
+		notes |= NOTE_RENAME;
+	if (event->mask & IN_DELETE_SELF)
+		notes |= NOTE_DELETE;
+	if (event->mask & IN_UNMOUNT)
+		notes |= NOTE_REVOKE;
+	return notes;
+}
+
+static void take_event(struct queue *q, const struct inotify_event *event)
+{
+	struct knote *k;
+
+	for (k = q->all.next; k != &q->all; k = k->next)
+		if (k->wd > 0 && (event->wd < 0 || k->wd == event->wd))
+			k->notes |= notes_of(k, event);
+}
+
+static void take_events(struct queue *q)
+{
+	union {
+		struct inotify_event	event;
+		char	bytes[4096];
+	} buf;
+	ssize_t n, at;
+	ssize_t (*real)(int, void *, size_t) = emu_real("read");
+
+	if (q->inotify == 0)
+		return;
+	while ((n = real(q->inotify, &buf, sizeof(buf))) > 0)
+		for (at = 0; at < n; ) {
+			const struct inotify_event *event =
+				(const void *)(buf.bytes + at);
+
+			take_event(q, event);
+			at += (ssize_t)(sizeof(*event) + event->len);
+		}
+}
+
+/* Linux does not tell that a file that is open has lost its last name, if it is
+   a directory. */
+static int vnode_changed(struct queue *q, struct knote *k, struct kevent *kev)
+{
+	struct stat st;
+
+	take_events(q);
+	if (k->room && fstat((int)k->kev.ident, &st) == 0 && st.st_nlink == 0) {
+		k->notes |= NOTE_DELETE;
+		k->room = 0;
+	}
+	kev->fflags = k->notes & k->kev.fflags;
+	return kev->fflags != 0;
+}
+
+static int vnode_attach(struct queue *q, struct knote *k)
+{
+	int fd = (int)k->kev.ident;
+	char link[40];
+	struct stat st;
+
+	if (kind_of(fd) != VNODE || fstat(fd, &st) < 0)
+		return EINVAL;
+	if (q->inotify == 0) {
+		int in = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
+
+		if (in < 0)
+			return ENOMEM;
+		q->inotify = in;
+		emu_watch(&q->o, in);
+	}
+	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+	k->wd = inotify_add_watch(q->inotify, link, IN_MODIFY | IN_ATTRIB |
+				  IN_CREATE | IN_DELETE | IN_MOVE |
+				  IN_MOVE_SELF | IN_DELETE_SELF);
+	k->length = st.st_size;
+	k->room = st.st_nlink > 0;
+	return k->wd > 0 ? 0 : ENOMEM;
+}
+
+static void vnode_detach(struct queue *q, const struct knote *k)
+{
+	const struct knote *other = q->all.next;
+
+	while (other != &q->all && other->wd != k->wd)
+		other = other->next;
+	if (other == &q->all)
+		inotify_rm_watch(q->inotify, k->wd);
+}
+
+/* ---- All --------------------------------------------------------------------- */
+
 /* The event to return for K, if there is one. */
-static int ready(struct knote *k, struct kevent *kev)
+static int ready(struct queue *q, struct knote *k, struct kevent *kev)
 {
 	if (k->disabled)
 		return 0;
@@ -256,12 +452,17 @@ static int ready(struct knote *k, struct kevent *kev)
 	switch (kev->filter) {
 	case EVFILT_READ:
 		return (k->active || !(kev->flags & EV_CLEAR)) &&
-		       readable(k, kev);
+		       readable(q, k, kev);
 	case EVFILT_WRITE:
 		return (k->active || !(kev->flags & EV_CLEAR)) &&
-		       writable(k, kev);
+		       writable(q, k, kev);
+	case EVFILT_EXCEPT:
+		return (k->active || !(kev->flags & EV_CLEAR)) &&
+		       kev->fflags & NOTE_OOB && exceptional(kev);
 	case EVFILT_TIMER:
 		return timer_expired(k, kev);
+	case EVFILT_VNODE:
+		return vnode_changed(q, k, kev);
 	default:
 		return k->active;
 	}
@@ -274,11 +475,14 @@ static void knote_free(struct queue *q, struct knote *k)
 	int fd = (int)k->kev.ident;
 
 	list_del(k);
+	if (k->wd > 0)
+		vnode_detach(q, k);
 	if (is_fd(&k->kev)) {
 		q->blind -= k->kind == VNODE || k->kind == DULL;
 		*slot(q, fd, k->kev.filter) = NULL;
 		if (find(q, k->kev.ident, EVFILT_READ) == NULL &&
-		    find(q, k->kev.ident, EVFILT_WRITE) == NULL)
+		    find(q, k->kev.ident, EVFILT_WRITE) == NULL &&
+		    find(q, k->kev.ident, EVFILT_EXCEPT) == NULL)
 			emu_unwatch(&q->o, fd);
 	}
 	emu_free(k);
@@ -294,14 +498,16 @@ static int fd_refused(const struct queue *q, const struct knote *k)
 {
 	int fd = (int)k->kev.ident;
 
+	if (k->kev.filter == EVFILT_EXCEPT)
+		return k->kind == FIFO || k->kind == VNODE ? EINVAL : 0;
 	if (k->kev.filter != EVFILT_WRITE)
 		return 0;
-	if (k->kind == VNODE && q->personality == NETBSD)
+	if (k->kind == QUEUE || (k->kind == VNODE && netbsd(q)))
 		return EINVAL;
 	if (k->kind != FIFO || k->access == O_RDONLY ||
 	    !(emu_state(fd) & POLLERR) || q->personality == MACOS)
 		return 0;
-	return q->personality == NETBSD ? EBADF : EPIPE;
+	return netbsd(q) ? EBADF : EPIPE;
 }
 
 static int fd_attach(struct queue *q, struct knote *k)
@@ -331,7 +537,7 @@ static int fd_attach(struct queue *q, struct knote *k)
  */
 static int timer_refused(const struct queue *q, int64_t ms)
 {
-	if (q->personality == NETBSD)
+	if (netbsd(q))
 		return ms == 0 ? EINVAL : 0;
 	return ms < 0 ? EINVAL : 0;
 }
@@ -340,8 +546,7 @@ static int timer_refused(const struct queue *q, int64_t ms)
 static void timer_start(struct queue *q, struct knote *k, int64_t ms)
 {
 	int64_t now = emu_now(), tick = q->o.tick, ns;
-	int64_t most = q->personality == NETBSD ? INT32_MAX :
-		       INT64_MAX / EMU_MS / 2;
+	int64_t most = netbsd(q) ? INT32_MAX : INT64_MAX / EMU_MS / 2;
 
 	ns = ms < 0 || ms > most ? 0 : ms * EMU_MS;
 	k->period = k->kev.flags & EV_ONESHOT ? 0 : ns;
@@ -361,7 +566,7 @@ static int timer_change(struct queue *q, struct knote *k, int is_new,
 
 	if (err != 0)
 		return err;
-	if (!is_new && q->personality == NETBSD && k->due != 0)
+	if (!is_new && netbsd(q) && k->due != 0)
 		return 0;
 	k->expired = 0;
 	timer_start(q, k, kev->data);
@@ -371,14 +576,17 @@ static int timer_change(struct queue *q, struct knote *k, int is_new,
 static int known_filter(const struct queue *q, int filter)
 {
 	return filter == EVFILT_READ || filter == EVFILT_WRITE ||
-	       filter == EVFILT_TIMER ||
-	       (filter == EVFILT_USER && q->personality != NETBSD);
+	       filter == EVFILT_TIMER || filter == EVFILT_VNODE ||
+	       (filter == EVFILT_EXCEPT && (q->personality == MACOS ||
+					    q->personality == OPENBSD)) ||
+	       (filter == EVFILT_USER && q->personality != NETBSD &&
+		q->personality != OPENBSD);
 }
 
 /* Those that are forgotten once they are obeyed. */
 static unsigned short kept_flags(const struct queue *q, unsigned short flags)
 {
-	if (q->personality == NETBSD)
+	if (netbsd(q))
 		return flags;
 	return flags & (unsigned short)~(EV_ADD | EV_DELETE | EV_ENABLE |
 					 EV_DISABLE | EV_RECEIPT);
@@ -401,6 +609,8 @@ static int knote_new(struct queue *q, const struct kevent *kev)
 		err = fd_attach(q, k);
 	else if (kev->filter == EVFILT_TIMER)
 		err = timer_change(q, k, 1, kev);
+	else if (kev->filter == EVFILT_VNODE)
+		err = vnode_attach(q, k);
 	if (err != 0)
 		emu_free(k);
 	else
@@ -413,15 +623,16 @@ static int knote_change(struct queue *q, struct knote *k,
 {
 	k->kev.udata = kev->udata;
 	if (is_fd(kev)) {
-		k->kev.fflags = 0;
-		k->active |= (kev->flags & EV_ADD) &&
-			     q->personality != NETBSD;
+		k->kev.fflags = kev->filter == EVFILT_EXCEPT ? kev->fflags : 0;
+		k->active |= (kev->flags & EV_ADD) && !netbsd(q);
 	}
+	if (kev->filter == EVFILT_VNODE && (kev->flags & EV_ADD))
+		k->kev.fflags = kev->fflags;
 	if (kev->flags & EV_DISABLE)
 		k->disabled = 1;
 	if (kev->flags & EV_ENABLE) {
 		k->active |= is_fd(kev) &&
-			     (k->disabled || q->personality != NETBSD);
+			     (k->disabled || !netbsd(q));
 		k->disabled = 0;
 	}
 	if (kev->filter == EVFILT_TIMER && (kev->flags & EV_ADD))
@@ -438,7 +649,8 @@ static int change(struct queue *q, const struct kevent *kev)
 		return err;
 	if (!known_filter(q, kev->filter))
 		return EINVAL;
-	if (is_fd(kev) && !fd_open(kev->ident)) {
+	if ((is_fd(kev) || kev->filter == EVFILT_VNODE) &&
+	    !fd_open(kev->ident)) {
 		emu_fault(EMU_FAULT_CLOSED);
 		return EBADF;
 	}
@@ -470,8 +682,7 @@ static int apply(struct queue *q, const struct kevent *changes, int nchanges,
 	for (i = 0; i < nchanges; i++) {
 		struct kevent kev = changes[i];
 		int err = change(q, &kev);
-		int receipt = (kev.flags & EV_RECEIPT) &&
-			      q->personality != NETBSD;
+		int receipt = (kev.flags & EV_RECEIPT) && !netbsd(q);
 
 		if (err == 0 && !receipt)
 			continue;
@@ -498,6 +709,7 @@ static void told(struct queue *q, struct knote *k)
 	if (k->kev.flags & EV_CLEAR) {
 		k->active = 0;
 		k->expired = 0;
+		k->notes = 0;
 	}
 	if (k->kev.flags & EV_DISPATCH)
 		k->disabled = 1;
@@ -513,7 +725,7 @@ static int collect(struct queue *q, struct kevent *events, int nevents)
 	for (k = q->all.next; n < nevents && !done; k = next) {
 		next = k->next;
 		done = k == last;
-		if (ready(k, &events[n])) {
+		if (ready(q, k, &events[n])) {
 			n++;
 			told(q, k);
 		}
@@ -579,27 +791,29 @@ static int64_t end_of_wait(const struct queue *q, int64_t ns)
 static void q_closing(struct emu_object *o, int fd)
 {
 	struct queue *q = (struct queue *)o;
-	struct knote *k;
+	struct knote *k = find(q, (uintptr_t)fd, EVFILT_VNODE);
+	int i;
 
-	k = find_fd(q, fd, EVFILT_READ);
 	if (k != NULL)
 		knote_free(q, k);
-	k = find_fd(q, fd, EVFILT_WRITE);
-	if (k != NULL)
-		knote_free(q, k);
+	for (i = 0; fd < q->size && i < FILTERS; i++) {
+		k = q->of_fd[FILTERS * fd + i];
+		if (k != NULL)
+			knote_free(q, k);
+	}
 }
 
 static void q_active(struct emu_object *o, int fd)
 {
 	struct queue *q = (struct queue *)o;
 	struct knote *k;
+	int i;
 
-	k = find_fd(q, fd, EVFILT_READ);
-	if (k != NULL)
-		k->active = 1;
-	k = find_fd(q, fd, EVFILT_WRITE);
-	if (k != NULL)
-		k->active = 1;
+	for (i = 0; fd < q->size && i < FILTERS; i++) {
+		k = q->of_fd[FILTERS * fd + i];
+		if (k != NULL)
+			k->active = 1;
+	}
 }
 
 static void q_destroy(struct emu_object *o)
@@ -614,28 +828,55 @@ static void q_destroy(struct emu_object *o)
 		list_del(k);
 		emu_free(k);
 	}
+	if (q->inotify > 0)
+		emu_close(q->inotify);
 	emu_free(q->of_fd);
 	emu_free(q);
 }
 
+static int q_readable(struct emu_object *o)
+{
+	struct queue *q = (struct queue *)o;
+	struct knote *k;
+	struct kevent kev;
+
+	emu_drain(o);
+	for (k = q->all.next; k != &q->all; k = k->next)
+		if (ready(q, k, &kev))
+			return 1;
+	return 0;
+}
+
 static const struct emu_class class = {
+	.readable = q_readable,
 	.closing = q_closing,
 	.active = q_active,
 	.destroy = q_destroy,
 	.dies_in_child = 1,
 };
 
-static enum personality personality(void)
+static const char *const personalities[] = {
+	[FREEBSD] = "freebsd", [NETBSD] = "netbsd", [NETBSD10] = "netbsd10",
+	[OPENBSD] = "openbsd", [MACOS] = "macos",
+};
+
+/* -1: it is of another kernel. */
+static int named_personality(void)
 {
 	const char *env = getenv("EMU_PERSONALITY");
+	int i;
 
-	if (env == NULL || *env == '\0' || strcmp(env, "freebsd") == 0)
+	if (env == NULL || *env == '\0')
 		return FREEBSD;
-	if (strcmp(env, "netbsd") == 0)
-		return NETBSD;
-	if (strcmp(env, "macos") == 0)
-		return MACOS;
-	abort();
+	for (i = 0; i <= MACOS; i++)
+		if (strcmp(env, personalities[i]) == 0)
+			return i;
+	return -1;
+}
+
+static enum personality personality(void)
+{
+	return (enum personality)named_personality();
 }
 
 static int q_new(void)
@@ -648,7 +889,7 @@ static int q_new(void)
 	q->all.next = q->all.prev = &q->all;
 	q->personality = personality();
 	fd = emu_object_open(&q->o, &class,
-			     q->personality == NETBSD ? 10000 : 0);
+			     netbsd(q) ? 10000 : 0);
 	if (fd < 0)
 		emu_free(q);
 	return fd;
@@ -663,6 +904,8 @@ int kqueue(void)
 
 	emu_lock(&saved);
 	err = emu_called(EMU_KQUEUE);
+	if (named_personality() < 0)
+		err = ENOSYS;
 	if (err == 0) {
 		fd = q_new();
 		err = errno;
@@ -724,6 +967,20 @@ static int64_t limit_of(const struct timespec *ts)
 	       ts->tv_sec * INT64_C(1000000000) + ts->tv_nsec;
 }
 
+/* FreeBSD: only if it may return events. */
+static int is_cancellation_point(int nevents)
+{
+	switch (named_personality()) {
+	case NETBSD:
+	case NETBSD10:
+		return 1;
+	case FREEBSD:
+		return nevents > 0;
+	default:
+		return 0;
+	}
+}
+
 int kevent(int kq, const struct kevent *changes, int nchanges,
 	   struct kevent *events, int nevents, const struct timespec *timeout)
 {
@@ -731,6 +988,8 @@ int kevent(int kq, const struct kevent *changes, int nchanges,
 	struct queue *q;
 	int n;
 
+	if (is_cancellation_point(nevents))
+		pthread_testcancel();
 	emu_lock(&saved);
 	q = (struct queue *)emu_object_find(kq, &class);
 	n = locked(q, changes, nchanges, events, nevents, limit_of(timeout),
@@ -740,4 +999,109 @@ int kevent(int kq, const struct kevent *changes, int nchanges,
 		return n;
 	errno = -n;
 	return -1;
+}
+
+/* ---- poll(2) of a queue ----------------------------------------------------------------- */
+
+/* ---- What is replaced ------------------------------------------------------------------- */
+
+static int is_socket(int fd)
+{
+	struct stat st;
+
+	return fstat(fd, &st) == 0 && S_ISSOCK(st.st_mode);
+}
+
+/*
+ * Real kernels do not tell what Linux tells: macOS nothing at all of a
+ * descriptor of which nothing is asked, NetBSD of a socket only that it can
+ * be read or written.
+ */
+static void poll_as(int who, struct pollfd *pfd)
+{
+	if (pfd->revents & POLLNVAL)
+		return;
+	if (who == MACOS && pfd->events == 0)
+		pfd->revents = 0;
+	if ((who == NETBSD || who == NETBSD10) && is_socket(pfd->fd) &&
+	    pfd->revents & (POLLERR | POLLHUP))
+		pfd->revents = pfd->events & (POLLIN | POLLOUT);
+}
+
+/* Our objects among them: -1 if there are none; else how many are readable. */
+static int objects_readable(struct pollfd *fds, unsigned long n)
+{
+	int found = -1, state;
+	unsigned long i;
+
+	for (i = 0; i < n; i++) {
+		state = emu_readable(fds[i].fd);
+		if (state < 0)
+			continue;
+		fds[i].revents = (short)(state && fds[i].events & POLLIN ?
+					 POLLIN : 0);
+		found = (found < 0 ? 0 : found) + (fds[i].revents != 0);
+	}
+	return found;
+}
+
+/* poll(2) that looks again and again if there are objects: what it says of the
+   epoll sets that they are made of means nothing. */
+static int poll_again(int (*real)(struct pollfd *, nfds_t, int),
+		      struct pollfd *fds, unsigned long n, int ms)
+{
+	int64_t until = emu_now() + ms * EMU_MS;
+	unsigned long i;
+	int ready, found;
+
+	for (;;) {
+		ready = real(fds, n, 0);
+		for (i = 0; i < n && ready > 0; i++)
+			ready -= fds[i].revents != 0 &&
+				 emu_readable(fds[i].fd) >= 0;
+		found = objects_readable(fds, n);
+		if (ready < 0 || ready + found > 0)
+			return ready < 0 ? ready : ready + found;
+		if (ms >= 0 && emu_now() >= until)
+			return 0;
+		if (real(NULL, 0, 1) < 0)
+			return -1;
+	}
+}
+
+int emu_poll(struct pollfd *fds, unsigned long n, int ms)
+{
+	int (*real)(struct pollfd *, nfds_t, int) = emu_real("poll");
+	int who = named_personality(), ready, left = 0;
+	unsigned long i;
+
+	if (objects_readable(fds, n) >= 0)
+		ready = poll_again(real, fds, n, ms);
+	else
+		ready = real(fds, n, ms);
+	for (i = 0; i < n && ready > 0; i++) {
+		if (fds[i].revents != 0)
+			poll_as(who, &fds[i]);
+		left += fds[i].revents != 0;
+	}
+	return ready > 0 ? left : ready;
+}
+
+/* Weak: a program may have one of its own. */
+REPLACED __attribute__((weak)) int poll(struct pollfd *fds, nfds_t n, int ms)
+{
+	return emu_poll(fds, n, ms);
+}
+
+/* Linux would take the error of a socket away. */
+REPLACED ssize_t recv(int fd, void *buf, size_t size, int flags)
+{
+	ssize_t (*real)(int, void *, size_t, int) = emu_real("recv");
+
+	if ((flags & MSG_PEEK) && named_personality() >= 0 &&
+	    emu_state(fd) & POLLERR && bytes(fd) == 0) {
+		errno = EPIPE;
+		return -1;
+	}
+	return real(fd, buf, size, flags);
 }

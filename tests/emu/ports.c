@@ -485,7 +485,17 @@ static void port_destroy(struct emu_object *o)
 	emu_free(port);
 }
 
+static int port_readable(struct emu_object *o)
+{
+	struct port *port = (struct port *)o;
+
+	emu_drain(o);
+	run_timers(port);
+	return port->queued > 0;
+}
+
 static const struct emu_class class = {
+	.readable = port_readable,
 	.closing = port_closing,
 	.active = port_active,
 	.destroy = port_destroy,

@@ -34,6 +34,16 @@ TEST_ONCE(name##_netbsd)						\
 	be("netbsd");							\
 	name();								\
 }									\
+TEST_ONCE(name##_netbsd10)						\
+{									\
+	be("netbsd10");							\
+	name();								\
+}									\
+TEST_ONCE(name##_openbsd)						\
+{									\
+	be("openbsd");							\
+	name();								\
+}									\
 TEST_ONCE(name##_macos)							\
 {									\
 	be("macos");							\
@@ -50,9 +60,15 @@ static void be(const char *name)
 	setenv("EMU_PERSONALITY", name, 1);
 }
 
+/* Both of NetBSD are "netbsd". */
 static int is(const char *name)
 {
-	return strcmp(personality, name) == 0;
+	return strncmp(personality, name, strlen(name)) == 0;
+}
+
+static int has_user_events(void)
+{
+	return strcmp(personality, "netbsd") != 0 && !is("openbsd");
 }
 
 /* ---- Short forms ------------------------------------------------------------ */
@@ -484,7 +500,21 @@ EACH(writing)
 	fill(fds[1]);
 	CHECK_INT(count(kq), ==, 0);
 	CHECK_SYS(close(fds[0]));
-	CHECK(only(kq).flags & EV_EOF);
+	if (is("netbsd")) {
+		CHECK_INT(count(kq), ==, 0);
+	} else {
+		CHECK(only(kq).flags & EV_EOF);
+		ev = only(kq);
+		CHECK(ev.flags & EV_EOF);
+		CHECK_INT(ev.fflags, ==, 0);
+	}
+	CHECK_SYS(close(fds[1]));
+
+	/* While there is room that is told, and what has become of it. */
+	make_pipe(fds);
+	CHECK_INT(add(kq, fds[1], EVFILT_WRITE), ==, 0);
+	CHECK(!(only(kq).flags & EV_EOF));
+	CHECK_SYS(close(fds[0]));
 	CHECK(only(kq).flags & EV_EOF);
 	CHECK_SYS(close(fds[1]));
 
@@ -497,7 +527,128 @@ EACH(writing)
 	CHECK_SYS(close(kq));
 }
 
-/* K25, K26 */
+/* A hang-up of the peer, and an end of the file, by both filters. */
+EACH(ends_of_sockets)
+{
+	int kq = kq_open(), fds[2];
+	struct kevent ev[3];
+
+	make_socketpair(fds);
+	CHECK_INT(add(kq, fds[0], EVFILT_READ), ==, 0);
+	CHECK_INT(add(kq, fds[0], EVFILT_WRITE), ==, 0);
+	CHECK_SYS(shutdown(fds[1], SHUT_WR));
+	CHECK_INT(look(kq, ev, 3), ==, 2);
+	CHECK_INT((ev[0].flags & EV_EOF) != 0, ==,
+		  ev[0].filter == EVFILT_READ);
+	CHECK_INT((ev[1].flags & EV_EOF) != 0, ==,
+		  ev[1].filter == EVFILT_READ);
+	CHECK_SYS(close(fds[1]));
+	CHECK_INT(look(kq, ev, 3), ==, 2);
+	CHECK(ev[0].flags & ev[1].flags & EV_EOF);
+	CHECK_SYS(close(fds[0]));
+	CHECK_SYS(close(kq));
+}
+
+/* The end of a pipe is no error. */
+EACH(ends_of_pipes)
+{
+	int kq = kq_open(), fds[2];
+	struct kevent ev;
+
+	make_pipe(fds);
+	poke(fds[1]);
+	CHECK_INT(add(kq, fds[0], EVFILT_READ), ==, 0);
+	CHECK_SYS(close(fds[1]));
+	ev = only(kq);
+	CHECK(ev.flags & EV_EOF);
+	CHECK_INT(ev.data, ==, 1);
+	CHECK_INT(ev.fflags, ==, 0);
+	CHECK_SYS(close(fds[0]));
+	CHECK_SYS(close(kq));
+}
+
+/* What poll(2) says, if nothing is asked, of a pipe and a socket. */
+EACH(polled)
+{
+	struct pollfd p[2];
+	int fds[2], pair[2];
+
+	make_pipe(fds);
+	make_socketpair(pair);
+	CHECK_SYS(close(fds[1]));
+	CHECK_SYS(close(pair[1]));
+	p[0] = (struct pollfd){ fds[0], 0, 0 };
+	p[1] = (struct pollfd){ pair[0], 0, 0 };
+	CHECK_INT(poll(p, 2, 0), ==, is("macos") ? 0 : is("netbsd") ? 1 : 2);
+	CHECK_INT((p[0].revents & POLLHUP) != 0, ==, !is("macos"));
+	CHECK_INT((p[1].revents & POLLHUP) != 0, ==,
+		  !is("macos") && !is("netbsd"));
+	p[0].events = p[1].events = POLLIN;
+	CHECK_INT(poll(p, 2, 0), ==, 2);
+	CHECK(p[0].revents & POLLHUP);
+	CHECK(p[1].revents & POLLIN);
+	CHECK_SYS(close(fds[0]));
+	CHECK_SYS(close(pair[0]));
+}
+
+/* The error of a socket: readable without data, and it stays for recv(2). */
+EACH(errors_of_datagrams)
+{
+	struct sockaddr_in sin = { .sin_family = AF_INET };
+	socklen_t len = sizeof(sin);
+	int kq = kq_open(), port, fd;
+	struct kevent ev;
+	char c;
+
+	sin.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	port = (int)CHECK_SYS(socket(AF_INET, SOCK_DGRAM, 0));
+	if (bind(port, (struct sockaddr *)&sin, len) < 0)
+		SKIP("no loopback: %s", strerror(errno));
+	CHECK_SYS(getsockname(port, (struct sockaddr *)&sin, &len));
+	CHECK_SYS(close(port));
+	fd = (int)CHECK_SYS(socket(AF_INET, SOCK_DGRAM, 0));
+	CHECK_SYS(connect(fd, (struct sockaddr *)&sin, len));
+	CHECK_INT(add(kq, fd, EVFILT_READ), ==, 0);
+	poke(fd);
+	CHECK_INT(kevent(kq, NULL, 0, &ev, 1, NULL), ==, 1);
+	CHECK_INT(ev.data, ==, 0);
+	CHECK(!(ev.flags & EV_EOF));
+	CHECK_INT(recv(fd, &c, 1, MSG_PEEK | MSG_DONTWAIT), ==, -1);
+	CHECK_INT(count(kq), ==, 1);
+	CHECK_INT(recv(fd, &c, 1, MSG_DONTWAIT), ==, -1);
+	CHECK_INT(errno, ==, ECONNREFUSED);
+	CHECK_INT(count(kq), ==, 0);
+	CHECK_SYS(close(fd));
+	CHECK_SYS(close(kq));
+}
+
+static void *cancel_me(void *kq)
+{
+	int old;
+
+	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &old);
+	pthread_cancel(pthread_self());
+	pthread_setcancelstate(PTHREAD_CANCEL_ENABLE, &old);
+	kevent(*(int *)kq, NULL, 0, NULL, 0, NULL);
+	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &old);
+	return NULL;
+}
+
+/* NetBSD: all calls are. */
+EACH(cancellation_points)
+{
+	int kq = kq_open();
+	pthread_t tid;
+	void *ret;
+
+	CHECK_INT(pthread_create(&tid, NULL, cancel_me, &kq), ==, 0);
+	CHECK_INT(pthread_join(tid, &ret), ==, 0);
+	CHECK_INT(ret == PTHREAD_CANCELED, ==, is("netbsd"));
+	CHECK_SYS(close(kq));
+}
+
+/* K25, K26; all but FreeBSD tell a write end, as if it were read, that the
+   reader has gone. */
 EACH(pipes_of_one_end)
 {
 	int kq = kq_open(), fds[2], ret;
@@ -508,10 +659,15 @@ EACH(pipes_of_one_end)
 	poke(fds[1]);
 	CHECK_INT(count(kq), ==, 0);
 	CHECK_SYS(close(fds[0]));
+	CHECK_INT(count(kq), ==, !is("freebsd"));
+	if (!is("freebsd")) {
+		CHECK(only(kq).flags & EV_EOF);
+		CHECK_INT(only(kq).fflags, ==, 0);
+	}
 	ret = add(kq, fds[1], EVFILT_WRITE);
 	if (is("macos")) {
 		CHECK_INT(ret, ==, 0);
-		CHECK(only(kq).flags & EV_EOF);
+		CHECK_INT(count(kq), ==, 2);
 	} else {
 		CHECK_INT(ret, ==, is("netbsd") ? EBADF : EPIPE);
 	}
@@ -729,7 +885,7 @@ EACH(user_events)
 {
 	int kq = kq_open(), i;
 
-	if (is("netbsd")) {
+	if (!has_user_events()) {
 		CHECK_INT(set(kq, 1, EVFILT_USER, EV_ADD | EV_CLEAR, 0, 0),
 			  ==, EINVAL);
 		CHECK_SYS(close(kq));
@@ -769,7 +925,7 @@ EACH(sleepers_are_woken)
 	int fds[2], i;
 
 	for (i = 0; i < 3; i++) {
-		if (i == 2 && is("netbsd"))
+		if (i == 2 && !has_user_events())
 			break;
 		make_pipe(fds);
 		if (i == 0)
@@ -817,6 +973,129 @@ EACH(not_inherited)
 	CHECK_INT(count(kq), ==, 1);
 	CHECK_SYS(close(kq));
 	close_pair(fds);
+}
+
+/* ---- Files ---------------------------------------------------------------------------- */
+
+#define NOTES	(NOTE_DELETE | NOTE_WRITE | NOTE_EXTEND | NOTE_ATTRIB |	\
+		 NOTE_LINK | NOTE_RENAME)
+
+static int make(const char *name)
+{
+	return (int)CHECK_SYS(open(in_tmpdir(name), O_RDWR | O_CREAT, 0600));
+}
+
+static void watch(int kq, int fd, unsigned notes)
+{
+	CHECK_INT(set(kq, (uintptr_t)fd, EVFILT_VNODE, EV_ADD | EV_CLEAR,
+		      notes, 0), ==, 0);
+}
+
+/* What is told now. */
+static unsigned notes(int kq)
+{
+	struct kevent ev;
+
+	if (look(kq, &ev, 1) == 0)
+		return 0;
+	CHECK_INT(ev.filter, ==, EVFILT_VNODE);
+	CHECK_INT(count(kq), ==, 0);
+	return ev.fflags;
+}
+
+EACH(notes_of_a_file)
+{
+	int kq = kq_open(), fd = make("file"), other;
+
+	watch(kq, fd, NOTES);
+	CHECK_INT(notes(kq), ==, 0);
+	CHECK_INT(write(fd, "text", 4), ==, 4);
+	CHECK_INT(notes(kq), ==, NOTE_WRITE | NOTE_EXTEND);
+	CHECK_INT(pwrite(fd, "text", 4, 0), ==, 4);
+	CHECK_INT(notes(kq), ==, NOTE_WRITE);
+	CHECK_SYS(ftruncate(fd, 1));
+	CHECK_INT(notes(kq), ==, NOTE_ATTRIB);
+	CHECK_SYS(fchmod(fd, 0640));
+	CHECK_INT(notes(kq), ==, NOTE_ATTRIB);
+	CHECK_SYS(rename(in_tmpdir("file"), in_tmpdir("other")));
+	CHECK(notes(kq) & NOTE_RENAME);
+	CHECK_SYS(unlink(in_tmpdir("other")));
+	CHECK(notes(kq) & NOTE_DELETE);
+	CHECK_SYS(close(fd));
+
+	/* Through another descriptor, and only what is asked. */
+	fd = make("file");
+	watch(kq, fd, NOTE_EXTEND);
+	other = make("file");
+	CHECK_SYS(fchmod(other, 0640));
+	CHECK_INT(write(other, "text", 4), ==, 4);
+	CHECK_INT(notes(kq), ==, NOTE_EXTEND);
+	CHECK_SYS(close(fd));
+	CHECK_INT(write(other, "text", 4), ==, 4);
+	CHECK_INT(notes(kq), ==, 0);
+	CHECK_SYS(close(other));
+	CHECK_SYS(close(kq));
+}
+
+EACH(notes_of_a_directory)
+{
+	int kq = kq_open(), dir, fd;
+
+	CHECK_SYS(mkdir(in_tmpdir("dir"), 0700));
+	dir = (int)CHECK_SYS(open(in_tmpdir("dir"), O_RDONLY | O_DIRECTORY));
+	watch(kq, dir, NOTES);
+	fd = make("dir/file");
+	CHECK_INT(notes(kq), ==, NOTE_WRITE);
+	CHECK_INT(write(fd, "text", 4), ==, 4);
+	CHECK_SYS(fchmod(fd, 0640));
+	CHECK_INT(notes(kq), ==, 0);
+	CHECK_SYS(rename(in_tmpdir("dir/file"), in_tmpdir("dir/other")));
+	CHECK_INT(notes(kq), ==, NOTE_WRITE);
+	CHECK_SYS(mkdir(in_tmpdir("dir/sub"), 0700));
+	CHECK_INT(notes(kq), ==, NOTE_WRITE | NOTE_LINK);
+
+	/* The same filter again asks for something else. */
+	watch(kq, dir, NOTE_DELETE);
+	CHECK_SYS(unlink(in_tmpdir("dir/other")));
+	CHECK_SYS(rmdir(in_tmpdir("dir/sub")));
+	CHECK_INT(notes(kq), ==, 0);
+	CHECK_SYS(rmdir(in_tmpdir("dir")));
+	CHECK_INT(notes(kq), ==, NOTE_DELETE);
+	CHECK_SYS(close(dir));
+	CHECK_SYS(close(fd));
+	CHECK_SYS(close(kq));
+}
+
+EACH(notes_are_of_files_only)
+{
+	int kq = kq_open(), fds[2];
+
+	make_pipe(fds);
+	CHECK_INT(set(kq, (uintptr_t)fds[0], EVFILT_VNODE, EV_ADD, NOTES, 0),
+		  ==, EINVAL);
+	CHECK_INT(set(kq, 1 << 20, EVFILT_VNODE, EV_ADD, NOTES, 0), ==,
+		  EBADF);
+	close_pair(fds);
+	CHECK_SYS(close(kq));
+}
+
+/* A queue in a queue. */
+EACH(a_queue_is_readable_while_it_has_events)
+{
+	int outer = kq_open(), inner = kq_open(), fd = make("file");
+
+	watch(inner, fd, NOTES);
+	CHECK_INT(add(outer, inner, EVFILT_READ), ==, 0);
+	CHECK_INT(add(outer, inner, EVFILT_WRITE), ==, EINVAL);
+	CHECK_INT(count(outer), ==, 0);
+	CHECK_INT(write(fd, "text", 4), ==, 4);
+	CHECK_INT(only(outer).ident, ==, inner);
+	CHECK_INT(count(outer), ==, 1);
+	CHECK_INT(count(inner), ==, 1);
+	CHECK_INT(count(outer), ==, 0);
+	CHECK_SYS(close(inner));
+	CHECK_SYS(close(outer));
+	CHECK_SYS(close(fd));
 }
 
 /* ---- What tests can do ------------------------------------------------------------------- */

@@ -29,7 +29,8 @@ QUICK = ('loop/event', 'loop/fd', 'loop/loop', 'loop/run', 'loop/timer',
          'mod/wait', 'mod/work', 'poll/conformance', 'poll/conformance_fork')
 # Nothing that depends on the system, or on the machine being quick.
 LEFT_OUT = ('base/*', 'meta/*', 'harness/*', 'emu/*', '*.emu', 'poll/kqueue',
-            'poll/dev_poll', 'poll/port', 'poll/port_timer')
+            'poll/dev_poll', 'poll/port', 'poll/port_timer',
+            'compat/evio/*_kqueue')
 SECONDS = 1500
 
 # ---- seccomp(2) -------------------------------------------------------------
@@ -103,6 +104,7 @@ NEEDS = {
     'timerfd_create': (
         (r'"epoll-timerfd" is unusable', 'wants this method by name'),
         (r': timerfd_create\(', 'uses a timerfd of its own'),
+        (r': evio_open_timer\(', 'has no other timers'),
         (r'^epoll/device_is_named', 'wants this method by name')),
     'eventfd2': (
         (r': eventfd\(', 'uses an eventfd of its own'),
@@ -113,6 +115,7 @@ NEEDS = {
     'epoll_create1': (
         (r'"(epoll|epoll-timerfd)" is unusable', 'wants this method by name'),
         (r': epoll_create1\(', 'uses an epoll set of its own'),
+        (r'evio_create\(', 'has nothing else'),
         (r'^(epoll|epoll_refused|epoll_timerfd|epoll_look|poller|ppoll)/',
          'is about the choice between methods')),
     'ppoll': (
@@ -157,6 +160,8 @@ def environments():
                 'waits for threads, each of which needs a loop'),
                (r'^child_inside/an_exit_costs_a_constant_number_of_waits',
                 'is about pidfds'),
+               (r'^wait/each_thread_has_its_own_children',
+                'starts children while the pidfds of others are open'),
                (r'^poll/numbers_are_not_looked_up_in_a_table',
                 'needs a large number')))
     # loop/loop and poll/conformance_scale have threads with 16 KiB; a whole

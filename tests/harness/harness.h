@@ -6,6 +6,7 @@
 #define IV_HARNESS_H
 
 #include <limits.h>
+#define EMU_OPTIONAL
 #include "emu/emu.h"
 #include "test.h"
 
@@ -29,11 +30,6 @@ struct report {
 };
 
 extern struct report *report;
-
-/* Only in programs that are linked with emulated kernels. */
-extern const char *const emu_methods[] __attribute__((weak));
-unsigned emu_faults(enum emu_fault fault) __attribute__((weak));
-const char *emu_fault_text(enum emu_fault fault) __attribute__((weak));
 
 /* Exemptions, as in enum fence. */
 extern unsigned fence_allowed;

@@ -4,6 +4,7 @@
  */
 #include "config.h"
 #include <fcntl.h>
+#include <sched.h>
 #include <ftw.h>
 #include <stddef.h>
 #include <stdio.h>
@@ -125,6 +126,17 @@ void limit_fds(unsigned soft)
 	CHECK_SYS(setrlimit(RLIMIT_NOFILE, &rl));
 }
 
+void need_fds(unsigned n)
+{
+	struct rlimit rl;
+
+	CHECK_SYS(getrlimit(RLIMIT_NOFILE, &rl));
+	if (rl.rlim_max < n)
+		SKIP("only %lu descriptors permitted", (unsigned long)rl.rlim_max);
+	if (rl.rlim_cur < n)
+		limit_fds(n);
+}
+
 void leave_fds(unsigned spare)
 {
 	unsigned unused = 0;
@@ -149,6 +161,15 @@ void restore_fds(void)
 }
 
 #ifdef PR_SET_NO_NEW_PRIVS
+static void filter(struct sock_filter *insns, size_t n)
+{
+	struct sock_fprog prog = { (unsigned short)n, insns };
+
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 ||
+	    prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &prog) < 0)
+		SKIP("no seccomp filters here: %s", strerror(errno));
+}
+
 /* The architecture need not be looked at: no test enters the kernel by
    another one's door. */
 void deny_syscall(long nr, int err)
@@ -161,13 +182,25 @@ void deny_syscall(long nr, int err)
 			 SECCOMP_RET_ERRNO | (unsigned)err),
 		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
 	};
-	struct sock_fprog prog = {
-		sizeof(insns) / sizeof(insns[0]), insns
+
+	filter(insns, sizeof(insns) / sizeof(insns[0]));
+}
+
+void mute_write(int fd)
+{
+	struct sock_filter insns[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS,
+			 offsetof(struct seccomp_data, nr)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_write, 0, 3),
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS,
+			 offsetof(struct seccomp_data, args) +
+			 (__BYTE_ORDER__ == __ORDER_BIG_ENDIAN__ ? 4 : 0)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (unsigned)fd, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | 0),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
 	};
 
-	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 ||
-	    prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &prog) < 0)
-		SKIP("no seccomp filters here: %s", strerror(errno));
+	filter(insns, sizeof(insns) / sizeof(insns[0]));
 }
 #else
 void deny_syscall(long nr, int err)
@@ -175,6 +208,11 @@ void deny_syscall(long nr, int err)
 	(void)nr;
 	(void)err;
 	SKIP("no seccomp filters on this system");
+}
+
+void mute_write(int fd)
+{
+	deny_syscall(-1, fd);
 }
 #endif
 
@@ -216,6 +254,45 @@ void reap_child(pid_t pid)
 	CHECK_INT(WEXITSTATUS(status), ==, 0);
 }
 
+/* LeakSanitizer cannot stop threads in another user namespace. */
+#if defined(__SANITIZE_ADDRESS__)
+#define NAMESPACES	0
+#elif defined(__has_feature)
+#define NAMESPACES	!__has_feature(address_sanitizer)
+#else
+#define NAMESPACES	1
+#endif
+
+static int unshare_pids(void)
+{
+#ifdef CLONE_NEWPID
+	return unshare(CLONE_NEWUSER | CLONE_NEWPID);
+#else
+	errno = ENOSYS;
+	return -1;
+#endif
+}
+
+void in_pid_namespace(void (*fn)(void))
+{
+	int status;
+	pid_t pid;
+
+	if (!NAMESPACES)
+		SKIP("not with AddressSanitizer");
+	if (unshare_pids() < 0)
+		SKIP("no pid namespaces: %s", strerror(errno));
+	pid = (pid_t)CHECK_SYS(fork());
+	if (pid == 0) {
+		fn();
+		_exit(0);
+	}
+	CHECK_SYS(waitpid(pid, &status, 0));
+	if (WIFEXITED(status) && WEXITSTATUS(status) == NAMESPACE_SKIP)
+		SKIP("pids cannot be chosen here");
+	CHECK_INT(status, ==, 0);
+}
+
 /* ---- Files ------------------------------------------------------------- */
 
 const char *tmpdir(void)
@@ -233,6 +310,16 @@ const char *tmpdir(void)
 		FAIL("mkdtemp in %s: %s", base, strerror(errno));
 	}
 	return path;
+}
+
+const char *in_tmpdir(const char *name)
+{
+	static char names[8][PATH_MAX];
+	static unsigned next;
+	char *s = names[next++ % 8];
+
+	snprintf(s, PATH_MAX, "%s/%s", tmpdir(), name);
+	return s;
 }
 
 static int remove_one(const char *path, const struct stat *st, int flag,

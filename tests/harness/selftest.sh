@@ -84,6 +84,20 @@ good_or_skipped() {
 	fi
 }
 
+# is_killed PID NAME: it may be a zombie still.
+# A signal that was sent has its effect when the process has a processor.
+is_killed() {
+	[ -d /proc/self ] || { skip "$2" 'no /proc'; return; }
+	for i in 1 2 3 4 5 6 7 8 9 10; do
+		case $(sed -n 's/^State:[[:space:]]*//p' "/proc/$1/status" \
+			2>/dev/null) in
+		'' | Z* | X*)	result 0 "$2"; return ;;
+		esac
+		sleep "$((i / 4))"
+	done
+	result 1 "$2"
+}
+
 if ! [ -x "$specimen" ]; then
 	echo "1..0 # SKIP $specimen is not built"
 	exit 0
@@ -113,15 +127,7 @@ bad sanitizer_report 'a sanitizer complains'
 
 bad hang_with_child 'time limit exceeded'
 child=$(sed -n 's/^# child //p' "$dir/out")
-if [ -d /proc/self ]; then
-	case $(sed -n 's/^State:[[:space:]]*//p' "/proc/$child/status" \
-		2>/dev/null) in
-	''|Z*|X*)	result 0 'the child of a case is killed' ;;
-	*)		result 1 'the child of a case is killed' ;;
-	esac
-else
-	skip 'the child of a case is killed' 'no /proc'
-fi
+is_killed "$child" 'the child of a case is killed'
 
 good fatal
 bad fatal_wrong_text 'no line "ivykis: ...no 43 here..."'
@@ -201,6 +207,9 @@ result $? 'a pattern that matches nothing is an error'
 run -z
 [ "$status" -eq 2 ] && says 'usage: '
 result $? 'an unknown option is an error'
+run -h
+[ "$status" -eq 0 ] && says 'usage: ' && says '-l  list'
+result $? '-h explains'
 run -l -m "$method" method skipped
 [ "$status" -eq 0 ] && says "specimen/method [$method]" &&
 	says 'specimen/skipped' && ! says 1..
@@ -212,6 +221,27 @@ run passes check
 [ "$status" -eq 1 ] && says '1..2' && says 'ok 1 - specimen/passes' &&
 	says 'not ok 2 - specimen/check' && says '1 of 2 failed'
 result $? 'one failure fails the program'
+
+# ---- Scripts have a time limit, too
+
+# limited [SCRIPT]: as run
+limited() {
+	printf '%s\n' "$1" >"$dir/script.sh"
+	# shellcheck disable=SC2086 # EMULATOR is a command line
+	${EMULATOR-} "$top_builddir/tests/harness/limited" \
+		sh "$dir/script.sh" >"$dir/out" 2>&1 <&-
+	status=$?
+}
+
+limited 'echo hello; exit 3'
+[ "$status" -eq 3 ] && says hello && ! says 'Bail out'
+result $? 'a script that ends'
+IV_TEST_TIME_SCALE=0.0001
+export IV_TEST_TIME_SCALE
+limited 'sleep 1000 & echo $!; cat /dev/zero >/dev/null'
+[ "$status" -eq 1 ] && says 'Bail out! time limit exceeded'
+result $? 'a script that does not end'
+is_killed "$(sed -n 1p "$dir/out")" 'what it has started is killed'
 
 echo "1..$number"
 exit $failed

@@ -10,7 +10,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/resource.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <iv_event.h>
 #include "harness/test.h"
@@ -321,12 +320,16 @@ TEST_ONCE(fence_limit)
 
 TEST_ONCE(fence_timer)
 {
+#ifdef __linux__
 	struct sigevent se = { .sigev_notify = SIGEV_NONE };
 	timer_t t;
 
 	if (access("/proc/self/timers", R_OK) < 0)
 		SKIP("no /proc/self/timers");
 	CHECK_SYS(timer_create(CLOCK_MONOTONIC, &se, &t));
+#else
+	SKIP("the fence does not see timers here");
+#endif
 }
 
 TEST_ONCE(fence_exempt)

@@ -11,12 +11,24 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <time.h>
+#ifdef HAVE_DEVPOLL
+#include <stdarg.h>
+#include <sys/devpoll.h>
+#include <sys/ioctl.h>
+#endif
 #ifdef HAVE_EPOLL
 #include <sys/epoll.h>
+#endif
+#ifdef HAVE_KQUEUE
+#include <sys/event.h>
+#endif
+#ifdef HAVE_PORT
+#include <port.h>
 #endif
 #ifdef HAVE_TIMERFD
 #include <sys/timerfd.h>
 #endif
+#define EMU_OPTIONAL
 #include "emu/emu.h"
 #include "harness/spy.h"
 #include "harness/test.h"
@@ -33,6 +45,21 @@
 #define __wrap_ppoll	__wrap___ppoll64
 #define __real_timerfd_settime	__real___timerfd_settime64
 #define __wrap_timerfd_settime	__wrap___timerfd_settime64
+#endif
+
+/* NetBSD's do so, too. */
+#ifdef __NetBSD__
+#define __real_clock_gettime	__real___clock_gettime50
+#define __wrap_clock_gettime	__wrap___clock_gettime50
+#define __real_nanosleep	__real___nanosleep50
+#define __wrap_nanosleep	__wrap___nanosleep50
+#if __NetBSD_Prereq__(10, 0, 0)
+#define __real_kevent	__real___kevent100
+#define __wrap_kevent	__wrap___kevent100
+#else
+#define __real_kevent	__real___kevent50
+#define __wrap_kevent	__wrap___kevent50
+#endif
 #endif
 
 #define SEC	INT64_C(1000000000)
@@ -187,7 +214,6 @@ int __wrap_##name params						\
 	return err ? err : __real_##name args;				\
 }
 
-WRAP(SPY_READ, ssize_t, read, (int fd, void *buf, size_t n), (fd, buf, n))
 WRAP(SPY_WRITE, ssize_t, write, (int fd, const void *buf, size_t n),
      (fd, buf, n))
 WRAP(SPY_PIPE, int, pipe, (int fds[2]), (fds))
@@ -201,10 +227,6 @@ WRAP(SPY_EVENTFD, int, eventfd, (unsigned n, int flags), (n, flags))
 WRAP(SPY_EPOLL_CREATE, int, epoll_create1, (int flags), (flags))
 WRAP(SPY_EPOLL_CTL, int, epoll_ctl,
      (int epfd, int op, int fd, struct epoll_event *ev), (epfd, op, fd, ev))
-#endif
-#ifdef HAVE_TIMERFD
-WRAP(SPY_TIMERFD_CREATE, int, timerfd_create, (int clock, int flags),
-     (clock, flags))
 #endif
 WRAP_PTHREAD(SPY_KEY_CREATE, pthread_key_create,
 	     (pthread_key_t *key, void (*end)(void *)), (key, end))
@@ -263,23 +285,30 @@ static int faked;
 static int64_t clock_ns;
 static int64_t last_wait;
 
-/* The kernel timer, while we keep the clock; 0: not armed. */
-static int timer_fd = -1;
+/* What the others are ahead of it: set, and slept in suspend. */
+static int64_t wall_ahead, slept;
+
+/* When the timer of a kqueue fires, while we keep the clock; 0: not armed. */
 static int64_t timer_at;
 
 int __real_clock_gettime(clockid_t id, struct timespec *ts);
 int __real_nanosleep(const struct timespec *ts, struct timespec *left);
 int __wrap_clock_gettime(clockid_t id, struct timespec *ts);
 int __wrap_nanosleep(const struct timespec *ts, struct timespec *left);
+ssize_t __real_read(int fd, void *buf, size_t n);
+ssize_t __wrap_read(int fd, void *buf, size_t n);
 
 static int64_t to_ns(const struct timespec *ts)
 {
 	return ts->tv_sec * SEC + ts->tv_nsec;
 }
 
+static void timers_forget(void);
+
 void spy_clock_take(int64_t now)
 {
 	timer_at = 0;
+	timers_forget();
 	STORE(clock_ns, now);
 	STORE(faked, 1);
 }
@@ -296,6 +325,28 @@ int64_t spy_clock(void)
 	return LOAD(clock_ns);
 }
 
+/* By how much a clock is ahead of CLOCK_MONOTONIC. */
+static int64_t ahead(clockid_t id)
+{
+	if (id == CLOCK_REALTIME)
+		return wall_ahead + slept;
+#ifdef HAVE_CLOCK_BOOTTIME
+	if (id == CLOCK_BOOTTIME)
+		return slept;
+#endif
+	return 0;
+}
+
+int64_t spy_wall(void)
+{
+	return spy_clock() + wall_ahead + slept;
+}
+
+int64_t spy_boot(void)
+{
+	return spy_clock() + slept;
+}
+
 int64_t spy_last_wait(void)
 {
 	return LOAD(last_wait);
@@ -303,12 +354,13 @@ int64_t spy_last_wait(void)
 
 int __wrap_clock_gettime(clockid_t id, struct timespec *ts)
 {
-	int64_t now = LOAD(clock_ns);
+	int64_t now;
 
 	if (called(SPY_CLOCK))
 		return -1;
 	if (!LOAD(faked))
 		return __real_clock_gettime(id, ts);
+	now = LOAD(clock_ns) + ahead(id);
 	ts->tv_sec = (time_t)(now / SEC);
 	ts->tv_nsec = (long)(now % SEC);
 	return 0;
@@ -324,53 +376,221 @@ int __wrap_nanosleep(const struct timespec *ts, struct timespec *left)
 	return __real_nanosleep(&(struct timespec){ 0, 1000000 }, left);
 }
 
+/* ---- Timers of the kernel ---------------------------------------------------- */
+
 #ifdef HAVE_TIMERFD
+int __real_timerfd_create(int clock, int flags);
 int __real_timerfd_settime(int fd, int flags, const struct itimerspec *its,
 			   struct itimerspec *old);
+int __wrap_timerfd_create(int clock, int flags);
 int __wrap_timerfd_settime(int fd, int flags, const struct itimerspec *its,
 			   struct itimerspec *old);
 
-static void timer_set(int64_t ns)
-{
-	struct itimerspec its = { { 0, 0 }, { 0, (long)ns } };
+/* By descriptor; those that the library has closed matter no more. */
+#define TIMERS	64
 
-	/* The library may have closed it. */
-	if (__real_timerfd_settime(timer_fd, TFD_TIMER_ABSTIME, &its, NULL) < 0)
-		CHECK(errno == EBADF || errno == EINVAL);
+static int timers_end;		/* those from here on have never been */
+
+static struct timer {
+	int	clock;
+	int	cancel;		/* wants to know when the clock is set */
+	int	canceled;	/* and has not been told yet */
+	int64_t	at;		/* by that clock; 0: not armed */
+} timers[TIMERS];
+
+static int timers_count(void)
+{
+	return __atomic_load_n(&timers_end, __ATOMIC_RELAXED);
 }
 
-static void timer_fire(void)
+/* Several threads may make some. */
+static void timers_reach(int end)
 {
-	timer_at = 0;
-	timer_set(1);
+	int old = timers_count();
+
+	while (old < end &&
+	       !__atomic_compare_exchange_n(&timers_end, &old, end, 0,
+					    __ATOMIC_RELAXED,
+					    __ATOMIC_RELAXED))
+		;
+}
+
+int __wrap_timerfd_create(int clock, int flags)
+{
+	int fd;
+
+	if (called(SPY_TIMERFD_CREATE))
+		return -1;
+	fd = __real_timerfd_create(clock, flags);
+	if (fd >= 0 && fd < TIMERS)
+		timers[fd] = (struct timer) { clock, 0, 0, 0 };
+	if (fd < TIMERS)
+		timers_reach(fd + 1);
+	return fd;
+}
+
+/* Those of loops that have been before. */
+static void timers_forget(void)
+{
+	int fd;
+
+	for (fd = 0; fd < timers_count(); fd++)
+		timers[fd].at = 0;
+}
+
+/*
+ * 0 if the library has closed it.  One that fires has fired then: the kernel
+ * itself is asked, since an emulated one, whose wait this may be in, has a lock.
+ */
+static int timer_set(int fd, int64_t ns)
+{
+	struct itimerspec its = { { 0, 0 }, { 0, (long)ns } };
+	struct pollfd pfd = { fd, POLLIN, 0 };
+
+	if (__real_timerfd_settime(fd, TFD_TIMER_ABSTIME, &its, NULL) == 0)
+		return ns == 0 ||
+		       syscall(SYS_ppoll, &pfd, 1, NULL, NULL, 0) == 1;
+	CHECK(errno == EBADF || errno == EINVAL);
+	timers[fd] = (struct timer) { 0, 0, 0, 0 };
+	return 0;
+}
+
+/* When it fires, by our clock; INT64_MAX: never. */
+static int64_t due(const struct timer *t)
+{
+	return t->at == 0 || t->at == INT64_MAX ? INT64_MAX :
+	       t->at - ahead(t->clock);
+}
+
+/* The soonest of them, by our clock; INT64_MAX: none. */
+static int64_t timers_soonest(void)
+{
+	int64_t soonest = INT64_MAX;
+	int fd;
+
+	for (fd = 0; fd < timers_count(); fd++)
+		if (due(&timers[fd]) < soonest)
+			soonest = due(&timers[fd]);
+	return soonest;
+}
+
+/* How many fire. */
+static int timers_fire(void)
+{
+	int fd, n = 0;
+
+	for (fd = 0; fd < timers_count(); fd++)
+		if (due(&timers[fd]) <= spy_clock()) {
+			timers[fd].at = 0;
+			n += timer_set(fd, 1);
+		}
+	return n;
 }
 
 int __wrap_timerfd_settime(int fd, int flags, const struct itimerspec *its,
 			   struct itimerspec *old)
 {
+	struct timer *t = &timers[fd];
+
 	if (called(SPY_TIMERFD_SETTIME))
 		return -1;
 	if (!LOAD(faked))
 		return __real_timerfd_settime(fd, flags, its, old);
-	CHECK_INT(flags, ==, TFD_TIMER_ABSTIME);
-	timer_fd = fd;
-	timer_at = to_ns(&its->it_value);
-	timer_set(0);
-	return 0;
+	CHECK_INT(flags & TFD_TIMER_ABSTIME, ==, TFD_TIMER_ABSTIME);
+	CHECK_INT(fd, <, TIMERS);
+	t->at = to_ns(&its->it_value);
+	t->cancel = (flags & TFD_TIMER_CANCEL_ON_SET) &&
+		    t->clock == CLOCK_REALTIME && t->at != 0;
+	timer_set(fd, 0);
+	if (!t->canceled)
+		return 0;
+	t->canceled = 0;
+	errno = ECANCELED;
+	return -1;
+}
+
+static void timers_cancel(void)
+{
+	int fd;
+
+	for (fd = 0; fd < timers_count(); fd++)
+		if (timers[fd].cancel) {
+			timers[fd].canceled = 1;
+			timer_set(fd, 1);
+		}
+}
+
+/* True if FD tells that its clock was set.  The library may have closed it, and
+   the number be another's. */
+static int timer_canceled(int fd)
+{
+	struct itimerspec its;
+
+	if (fd < 0 || fd >= TIMERS || !timers[fd].canceled)
+		return 0;
+	timers[fd].canceled = 0;
+	return timerfd_gettime(fd, &its) == 0;
 }
 #else
-static void timer_fire(void)
+static void timers_forget(void)
 {
+}
+
+static int64_t timers_soonest(void)
+{
+	return INT64_MAX;
+}
+
+static int timers_fire(void)
+{
+	return 0;
+}
+
+static void timers_cancel(void)
+{
+}
+
+static int timer_canceled(int fd)
+{
+	(void)fd;
+	return 0;
 }
 #endif
 
+ssize_t __wrap_read(int fd, void *buf, size_t n)
+{
+	ssize_t ret;
+
+	if (called(SPY_READ))
+		return -1;
+	ret = __real_read(fd, buf, n);
+	if (ret > 0 && timer_canceled(fd)) {
+		errno = ECANCELED;
+		return -1;
+	}
+	return ret;
+}
+
+void spy_wall_set(int64_t by)
+{
+	wall_ahead = by;
+	timers_cancel();
+}
+
+void spy_suspend(int64_t ns)
+{
+	slept += ns;
+	timers_cancel();
+}
+
 /* ---- Emulated kernels ------------------------------------------------------- */
 
-extern struct emu_observer emu_observer __attribute__((weak));
-
+#ifdef EMULATED_TESTS
 static int emulated_wait(int64_t limit)
 {
 	STORE(last_wait, limit);
+	if (LOAD(faked))
+		timers_fire();
 	return called(SPY_WAIT);
 }
 
@@ -386,9 +606,12 @@ static int64_t emulated_clock(void)
 
 static int emulated_sleep(int64_t ns)
 {
+	int64_t left = timers_soonest() - spy_clock();
+
 	if (!LOAD(faked))
 		return 0;
-	spy_clock_advance(ns);
+	spy_clock_advance(left < ns ? left : ns);
+	timers_fire();
 	return 1;
 }
 
@@ -400,6 +623,7 @@ __attribute__((constructor)) static void observe(void)
 	emu_observer.clock = emulated_clock;
 	emu_observer.sleeps = emulated_sleep;
 }
+#endif
 
 /* ---- Waits ------------------------------------------------------------------- */
 
@@ -410,24 +634,38 @@ static int wait_faked(int64_t limit)
 	STORE(last_wait, limit);
 	if (!LOAD(faked))
 		return 0;
-	if (timer_at != 0 && timer_at <= spy_clock())
-		timer_fire();
+	timers_fire();
 	return 1;
 }
 
-/* Nothing is ready: moves the clock to the limit.  False if that was all;
-   true: now something is going to happen. */
-static int pass_time(int64_t limit)
+/* What ends a wait in which nothing is ready. */
+enum passed { TO_THE_END, FIRED, NOT_AT_ALL };
+
+/* By our clock, of a wait of LIMIT nanoseconds from now, -1: for ever. */
+static int64_t wait_end(int64_t limit)
 {
-	if (limit >= 0) {
-		spy_clock_advance(limit);
-		return 0;
+	int64_t now = spy_clock();
+
+	return limit < 0 || limit > INT64_MAX - now ? INT64_MAX : now + limit;
+}
+
+/* Nothing is ready: moves the clock to END, or until a timer fires, which may
+   be another loop's.  Not at all: something is going to happen. */
+static enum passed pass_time(int64_t end, int forever)
+{
+	int64_t soonest;
+
+	while ((soonest = timers_soonest()) != INT64_MAX && soonest <= end) {
+		if (soonest > spy_clock())
+			STORE(clock_ns, soonest);
+		if (timers_fire() > 0)
+			return FIRED;
 	}
-	if (timer_at != 0) {
-		STORE(clock_ns, timer_at);
-		timer_fire();
-	}
-	return 1;
+	if (forever)
+		return NOT_AT_ALL;
+	if (end > spy_clock())
+		STORE(clock_ns, end);
+	return TO_THE_END;
 }
 
 static int64_t from_ms(int ms)
@@ -443,16 +681,19 @@ static int64_t from_ts(const struct timespec *ts)
 /* The body of a wrapped wait: WAIT(x) is the real one, x its limit. */
 #define FAKE_WAIT(ns, limit, zero, forever, WAIT)			\
 	do {								\
+		const int64_t ns_ = ns, end_ = wait_end(ns_);		\
+		enum passed passed_ = FIRED;				\
 		int n_;							\
 									\
 		if (called(SPY_WAIT))					\
 			return -1;					\
-		if (!wait_faked(ns))					\
+		if (!wait_faked(ns_))					\
 			return WAIT(limit);				\
-		n_ = WAIT(zero);					\
-		if (n_ != 0 || !pass_time(ns))				\
-			return n_;					\
-		return WAIT(forever);					\
+		do							\
+			n_ = WAIT(zero);				\
+		while (n_ == 0 &&					\
+		       (passed_ = pass_time(end_, ns_ < 0)) == FIRED);	\
+		return passed_ == NOT_AT_ALL ? WAIT(forever) : n_;	\
 	} while (0)
 
 static const struct timespec no_time;
@@ -477,18 +718,15 @@ int __real_epoll_pwait2(int fd, struct epoll_event *ev, int max,
 int __wrap_epoll_pwait2(int fd, struct epoll_event *ev, int max,
 			const struct timespec *ts, const sigset_t *mask);
 
+/* Without a descriptor: whoever waits here may be cancelled. */
 static int have_epoll_pwait2(void)
 {
 	static int have = -1;
 	struct epoll_event ev;
-	int fd;
 
-	if (LOAD(have) < 0) {
-		fd = (int)CHECK_SYS(__real_epoll_create1(EPOLL_CLOEXEC));
-		STORE(have, __real_epoll_pwait2(fd, &ev, 1, &no_time,
-						NULL) == 0);
-		CHECK_SYS(close(fd));
-	}
+	if (LOAD(have) < 0)
+		STORE(have, __real_epoll_pwait2(-1, &ev, 1, &no_time,
+						NULL) < 0 && errno == EBADF);
 	return LOAD(have);
 }
 
@@ -510,17 +748,24 @@ static int have_epoll_pwait2(void)
 }
 #endif
 
-#ifdef HAVE_POLL
+/* Not of the methods alone: HAVE_POLL says nothing of it. */
 int __real_poll(struct pollfd *fds, nfds_t n, int ms);
 int __wrap_poll(struct pollfd *fds, nfds_t n, int ms);
 
+static int polls;
+
+int spy_polls(void)
+{
+	return LOAD(polls);
+}
+
 int __wrap_poll(struct pollfd *fds, nfds_t n, int ms)
 {
+	ADD(polls, 1);
 #define WAIT(x) __real_poll(fds, n, x)
 	FAKE_WAIT(from_ms(ms), ms, 0, -1, WAIT);
 #undef WAIT
 }
-#endif
 
 #ifdef HAVE_PPOLL
 int __real_ppoll(struct pollfd *fds, nfds_t n, const struct timespec *ts,
@@ -533,6 +778,132 @@ int __wrap_ppoll(struct pollfd *fds, nfds_t n, const struct timespec *ts,
 {
 #define WAIT(x) __real_ppoll(fds, n, x, mask)
 	FAKE_WAIT(from_ts(ts), ts, &no_time, NULL, WAIT);
+#undef WAIT
+}
+#endif
+
+/* ---- Waits of kernels that are emulated elsewhere --------------------------------- */
+
+#ifdef HAVE_KQUEUE
+int __real_kevent(int kq, const struct kevent *changes, kevent_count n,
+		  struct kevent *events, kevent_count room,
+		  const struct timespec *ts);
+int __wrap_kevent(int kq, const struct kevent *changes, kevent_count n,
+		  struct kevent *events, kevent_count room,
+		  const struct timespec *ts);
+
+/* Our clock decides when it is over, and the kernel's own may be early. */
+static void note_timer(const struct kevent *kev, kevent_count n)
+{
+	for (; n > 0; n--, kev++)
+		if (kev->filter == EVFILT_TIMER)
+			timer_at = kev->flags & EV_DELETE ? 0 :
+				   spy_clock() + (int64_t)kev->data * 1000000;
+}
+
+/* Nothing is ready: what the timer, if it is first, gives. */
+static int timer_event(struct kevent *ev, int64_t limit)
+{
+	if (timer_at == 0 || (limit >= 0 && timer_at > spy_clock() + limit))
+		return 0;
+	if (timer_at > spy_clock())
+		STORE(clock_ns, timer_at);
+	timer_at = 0;
+	EV_SET(ev, 0, EVFILT_TIMER, 0, 0, 1, 0);
+	return 1;
+}
+
+static int faked_kevent(int kq, const struct kevent *changes, kevent_count n,
+			struct kevent *events, kevent_count room,
+			int64_t limit)
+{
+	int ret;
+
+	note_timer(changes, n);
+	ret = __real_kevent(kq, changes, n, events, room, &no_time);
+	if (ret != 0 || timer_event(events, limit))
+		return ret != 0 ? ret : 1;
+	if (pass_time(wait_end(limit), limit < 0) == TO_THE_END)
+		return 0;
+	return __real_kevent(kq, NULL, 0, events, room, NULL);
+}
+
+/* Without room for events it is no wait.  One that is interrupted has made
+   its changes. */
+int __wrap_kevent(int kq, const struct kevent *changes, kevent_count n,
+		  struct kevent *events, kevent_count room,
+		  const struct timespec *ts)
+{
+	int err;
+
+	if (room == 0)
+		return __real_kevent(kq, changes, n, events, room, ts);
+	STORE(last_wait, from_ts(ts));
+	err = called(SPY_WAIT);
+	if (err == EINTR)
+		__real_kevent(kq, changes, n, NULL, 0, &no_time);
+	errno = err;
+	if (err != 0)
+		return -1;
+	if (LOAD(faked))
+		return faked_kevent(kq, changes, n, events, room,
+				    from_ts(ts));
+	return __real_kevent(kq, changes, n, events, room, ts);
+}
+#endif
+
+#ifdef HAVE_PORT
+int __real_port_getn(int port, port_event_t *list, unsigned max, unsigned *n,
+		     struct timespec *ts);
+int __wrap_port_getn(int port, port_event_t *list, unsigned max, unsigned *n,
+		     struct timespec *ts);
+
+/* With a limit it is ETIME, if nothing came. */
+int __wrap_port_getn(int port, port_event_t *list, unsigned max, unsigned *n,
+		     struct timespec *ts)
+{
+	struct timespec zero = no_time;
+	unsigned want = *n;
+	int ret;
+
+	if (called(SPY_WAIT))
+		return -1;
+	if (!wait_faked(from_ts(ts)))
+		return __real_port_getn(port, list, max, n, ts);
+	ret = __real_port_getn(port, list, max, n, &zero);
+	if (ret != 0 || *n != 0)
+		return ret;
+	if (pass_time(wait_end(from_ts(ts)), ts == NULL) != TO_THE_END) {
+		*n = want;
+		return __real_port_getn(port, list, max, n, NULL);
+	}
+	errno = ETIME;
+	return -1;
+}
+#endif
+
+#ifdef HAVE_DEVPOLL
+#ifdef __GLIBC__
+typedef unsigned long	request_t;
+#else
+typedef int	request_t;
+#endif
+
+int __real_ioctl(int fd, request_t request, ...);
+int __wrap_ioctl(int fd, request_t request, ...);
+
+int __wrap_ioctl(int fd, request_t request, ...)
+{
+	struct dvpoll *dvp;
+	va_list ap;
+
+	va_start(ap, request);
+	dvp = va_arg(ap, void *);
+	va_end(ap);
+	if (request != (request_t)DP_POLL)
+		return __real_ioctl(fd, request, dvp);
+#define WAIT(x) (dvp->dp_timeout = (x), __real_ioctl(fd, request, dvp))
+	FAKE_WAIT(from_ms(dvp->dp_timeout), dvp->dp_timeout, 0, -1, WAIT);
 #undef WAIT
 }
 #endif

@@ -66,6 +66,9 @@ int64_t spy_last_wait(void);
 /* False if the poll method knows milliseconds only, here. */
 int spy_wait_is_exact(void);
 
+/* How many of SPY_WAIT were poll(2), by which epoll only looks. */
+int spy_polls(void);
+
 /* How late the method may be: the kernel's timers may be coarser than its
    waits, and its clock may go by ticks. */
 int64_t spy_late(void);
@@ -78,5 +81,15 @@ int64_t spy_late(void);
 void spy_clock_take(int64_t now);
 void spy_clock_advance(int64_t ns);
 int64_t spy_clock(void);
+
+/*
+ * By how much CLOCK_REALTIME is ahead of it, 0 at first.  Setting the one, and
+ * suspending the machine, which moves CLOCK_BOOTTIME as well, is told to
+ * timerfds that want to know.
+ */
+void spy_wall_set(int64_t ahead);
+void spy_suspend(int64_t ns);
+int64_t spy_wall(void);		/* what CLOCK_REALTIME shows */
+int64_t spy_boot(void);		/* what CLOCK_BOOTTIME shows */
 
 #endif

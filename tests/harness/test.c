@@ -8,6 +8,9 @@
  * that a case says goes out as diagnostics, so it cannot forge results.
  */
 #include "config.h"
+#ifdef HAVE_DLADDR
+#include <dlfcn.h>
+#endif
 #include <fcntl.h>
 #include <fnmatch.h>
 #include <libgen.h>
@@ -350,6 +353,35 @@ static void die(const char *what)
 	fflush(stdout);
 	exit(1);
 }
+
+/* ---- The library ------------------------------------------------------- */
+
+/*
+ * Ends the program if the shared library that it runs on is not the one that
+ * was built with it: a wrong run path, LD_LIBRARY_PATH or LD_PRELOAD.
+ */
+#ifdef HAVE_DLADDR
+static void check_library(void)
+{
+	char dir[PATH_MAX], path[PATH_MAX];
+	void *fn = dlsym(RTLD_NEXT, "iv_main");
+	Dl_info info;
+
+	if (fn == NULL || dladdr(fn, &info) == 0)
+		return;		/* it has the library inside */
+	if (realpath(TEST_LIBRARIES, dir) != NULL &&
+	    realpath(info.dli_fname, path) != NULL &&
+	    strncmp(path, dir, strlen(dir)) == 0 && path[strlen(dir)] == '/')
+		return;
+	printf("Bail out! not the library that was built, in %s, but %s\n",
+	       TEST_LIBRARIES, info.dli_fname);
+	exit(1);
+}
+#else
+static void check_library(void)
+{
+}
+#endif
 
 /* ---- The poll methods -------------------------------------------------- */
 
@@ -749,11 +781,18 @@ static void prepare(void)
 		die("mmap");
 }
 
-static void usage(const char *prog)
+__attribute__((noreturn))
+static void usage(const char *prog, FILE *to, int status)
 {
-	fprintf(stderr, "usage: %s [-lnv] [-m METHOD]... [PATTERN]...\n",
-		prog);
-	exit(2);
+	fprintf(to, "usage: %s [-hlnv] [-m METHOD]... [PATTERN]...\n"
+		"  -h  show this\n"
+		"  -l  list the cases\n"
+		"  -m  only with this poll method (more than once: with these)\n"
+		"  -n  run the first case that matches in this process, without"
+		" a time limit\n"
+		"  -v  show the output of cases that pass, too\n"
+		"  PATTERN  of names: \"file/case\" or \"case\"\n", prog);
+	exit(status);
 }
 
 int main(int argc, char **argv)
@@ -763,8 +802,10 @@ int main(int argc, char **argv)
 	const char *chosen[MAX_METHODS];
 	int num_chosen = 0;
 
-	while ((opt = getopt(argc, argv, "lnvm:")) != -1) {
-		if (opt == 'l')
+	while ((opt = getopt(argc, argv, "hlnvm:")) != -1) {
+		if (opt == 'h')
+			usage(argv[0], stdout, 0);
+		else if (opt == 'l')
 			only = list_one;
 		else if (opt == 'n')
 			only = debug_one;
@@ -773,12 +814,13 @@ int main(int argc, char **argv)
 		else if (opt == 'm' && num_chosen < MAX_METHODS)
 			chosen[num_chosen++] = optarg;
 		else
-			usage(argv[0]);
+			usage(argv[0], stderr, 2);
 	}
 	patterns = argv + optind;
 	num_patterns = argc - optind;
 
 	prepare();
+	check_library();
 	second_time = strstr(argv[0], ".emu.t") != NULL;
 	if (some_need_methods()) {
 		memcpy(methods, chosen, sizeof(chosen));

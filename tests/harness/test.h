@@ -10,7 +10,7 @@
  * clean, and the process then exits with status 0 without a sanitizer's
  * report.  Results are TAP on stdout.
  *
- * Usage: PROGRAM [-lnv] [-m METHOD]... [PATTERN]...
+ * Usage: PROGRAM [-hlnv] [-m METHOD]... [PATTERN]...
  *	-l	list the cases
  *	-m	only with this poll method (more than once: with these)
  *	-n	run the first case that matches in this process, without a
@@ -33,6 +33,7 @@
 #include <string.h>
 #include <sys/types.h>
 #include <iv.h>
+#include "harness/portable.h"
 
 /* ---- Cases ------------------------------------------------------------- */
 
@@ -210,6 +211,10 @@ int fd_is_open(int fd);
 void leave_fds(unsigned spare);
 void restore_fds(void);
 
+/* The case needs numbers below N: raises the soft limit, or skips it.  Other
+   libraries than ours, and programs without a loop, leave that alone. */
+void need_fds(unsigned n);
+
 /* Sets the soft limit on descriptors; the fence does not mind. */
 void limit_fds(unsigned soft);
 
@@ -220,14 +225,28 @@ void limit_fds(unsigned soft);
  */
 void deny_syscall(long nr, int err);
 
+/* The same for write(2) on FD, which writes nothing and returns 0. */
+void mute_write(int fd);
+
 /* Runs fn(arg) in a forked child, which then exits with status 0. */
 pid_t fork_child(void (*fn)(void *), void *arg);
 
 /* Waits for it; it must have exited with status 0. */
 void reap_child(pid_t pid);
 
+/*
+ * Runs fn() in the first process of a pid namespace of its own, which must
+ * exit with status 0.  Skips the case where there are none, or if FN exits
+ * with NAMESPACE_SKIP since the namespace may not be used as it has to be.
+ */
+#define NAMESPACE_SKIP	77
+void in_pid_namespace(void (*fn)(void));
+
 /* An empty directory, removed with its contents after the case. */
 const char *tmpdir(void);
+
+/* NAME in it; good for the next seven calls. */
+const char *in_tmpdir(const char *name);
 
 /* ---- Loops (loop.c) ---------------------------------------------------- */
 

@@ -5,7 +5,6 @@
 #include <sched.h>
 #include <stdint.h>
 #include <stdlib.h>
-#include <sys/syscall.h>
 #include <iv_event.h>
 #include "harness/spy.h"
 #include "harness/test.h"
@@ -674,7 +673,6 @@ TEST(a_post_to_a_loop_that_is_awake_makes_no_system_call)
 	add(0, trace, "a");
 	add(1, trace, "b");
 	add(2, trace, "c");
-	have_them_posted(NULL);
 	add_task(&t, have_them_posted);
 	quit_after_turns(3);
 	iv_main();
@@ -833,11 +831,19 @@ static void see(void *_target)
 	t->seen = __atomic_load_n(&t->want, __ATOMIC_RELAXED);
 }
 
+/* It may be a poster's that has more to come before its own last post, so the
+   call after that is meant. */
 static void all_done(void *unused)
 {
+	static int done;
+
 	(void)unused;
-	if (__atomic_load_n(&posters_left, __ATOMIC_SEQ_CST) == 0)
+	if (done)
 		iv_quit();
+	else if (__atomic_load_n(&posters_left, __ATOMIC_SEQ_CST) == 0) {
+		done = 1;
+		iv_event_post(&poster_done);
+	}
 }
 
 static void *storm(void *unused)
@@ -952,8 +958,9 @@ static void run_sleepy(void)
 	join_posters();
 	for (i = 0; i < POSTERS; i++)
 		CHECK_INT(targets[i].calls, ==, rounds);
-	/* One more is of /dev/poll, which is told of the pipe by write(2). */
-	CHECK_INT(spy_count(SPY_WRITE), <=, POSTERS * (rounds + 1) + 1);
+	/* Two more are of /dev/poll, which is told by write(2) of the pipe
+	   when the loop first waits, and again when the last event goes. */
+	CHECK_INT(spy_count(SPY_WRITE), <=, POSTERS * (rounds + 1) + 2);
 	iv_deinit();
 }
 
@@ -1176,6 +1183,100 @@ FATAL_TEST_ONCE(unregistered_twice, "iv_event_unregister: iv_event 0x")
 	add(0, never_handler, NULL);
 	drop(0);
 	drop(0);
+}
+
+FATAL_TEST(registered_twice, "iv_event_register: iv_event 0x")
+{
+	iv_init();
+	add(0, never_handler, NULL);
+	iv_event_register(&events[0]);
+}
+
+FATAL_TEST_ONCE(registered_twice_says_so, "is already registered")
+{
+	iv_init();
+	add(0, never_handler, NULL);
+	iv_event_register(&events[0]);
+}
+
+FATAL_TEST_ONCE(registered_twice_while_pending, "is already registered")
+{
+	iv_init();
+	add(0, never_handler, NULL);
+	iv_event_post(&events[0]);
+	iv_event_register(&events[0]);
+}
+
+FATAL_TEST_ONCE(registered_twice_after_initialising_once_more,
+		"is already registered")
+{
+	iv_init();
+	add(0, never_handler, NULL);
+	IV_EVENT_INIT(&events[0]);
+	iv_event_register(&events[0]);
+}
+
+static void register_first_event(void *unused)
+{
+	(void)unused;
+	iv_event_register(&events[0]);
+}
+
+FATAL_TEST_ONCE(registered_in_two_threads, "iv_event_register: iv_event 0x")
+{
+	iv_init();
+	add(0, never_handler, NULL);
+	loop_thread_start(register_first_event, NULL, NULL);
+}
+
+/* The loop that it says it belongs to is none any more. */
+static void add_first_event(void *unused)
+{
+	(void)unused;
+	add(0, never_handler, NULL);
+}
+
+TEST_ONCE(registered_anew_after_its_loop_has_ended)
+{
+	loop_thread_stop(loop_thread_start(add_first_event, NULL, NULL));
+	iv_init();
+	add(0, trace, "a");
+	iv_event_post(&events[0]);
+	quit_after_turns(2);
+	iv_main();
+	CHECK_STR(traced(), "a");
+	drop(0);
+	iv_deinit();
+}
+
+static void *post_first_event(void *unused)
+{
+	iv_event_post(&events[0]);
+	return unused;
+}
+
+/* It did nothing once, and there are programs that call it too late. */
+TEST(initialised_after_it_was_registered)
+{
+	pthread_t tid;
+
+	iv_init();
+	add(0, trace, "a");
+	IV_EVENT_INIT(&events[0]);
+	iv_event_post(&events[0]);
+	quit_after_turns(2);
+	iv_main();
+	CHECK_STR(traced(), "a");
+	IV_EVENT_INIT(&events[0]);
+	CHECK_INT(pthread_create(&tid, NULL, post_first_event, NULL), ==, 0);
+	CHECK_INT(pthread_join(tid, NULL), ==, 0);
+	quit_after_turns(2);
+	iv_main();
+	CHECK_STR(traced(), "a");
+	IV_EVENT_INIT(&events[0]);
+	drop(0);
+	iv_main();
+	iv_deinit();
 }
 
 FATAL_TEST_ONCE(no_handler, "has no handler")

@@ -39,6 +39,35 @@ FATAL_TEST(register_try_twice,
 	iv_fd_register_try(&fd);
 }
 
+FATAL_TEST(initialise_a_registered_one, "IV_FD_INIT: fd 100 is registered")
+{
+	prepare();
+	iv_fd_register(&fd);
+	IV_FD_INIT(&fd);
+}
+
+static void register_it(void *unused)
+{
+	(void)unused;
+	iv_fd_register(&fd);
+}
+
+/* What a loop that has ended has left looks the same. */
+TEST(initialise_one_that_has_lost_its_loop)
+{
+	int fds[2];
+
+	iv_init();
+	make_pipe(fds);
+	IV_FD_INIT(&fd);
+	fd.fd = fds[0];
+	loop_thread_stop(loop_thread_start(register_it, NULL, NULL));
+	IV_FD_INIT(&fd);
+	CHECK_INT(fd.fd, ==, -1);
+	iv_deinit();
+	close_pair(fds);
+}
+
 FATAL_TEST(register_negative, "iv_fd_register: invalid fd -1")
 {
 	prepare();
@@ -76,6 +105,8 @@ FATAL_TEST(register_another_with_the_same_number,
 
 	prepare();
 	iv_fd_register(&fd);
+	if (tells_files_apart())
+		turns(1);	/* then the kernel knows FD */
 	IV_FD_INIT(&other);
 	other.fd = NUMBER;
 	other.handler_in = never_handler;

@@ -6,10 +6,19 @@
  */
 #include <sched.h>
 #include <semaphore.h>
+#include <signal.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdlib.h>
+#include <unistd.h>
 #include <sys/wait.h>
+#ifdef __linux__
+#include <sys/syscall.h>
+#endif
 #include <iv_event.h>
+#include <iv_signal.h>
+#include <iv_thread.h>
+#include <iv_work.h>
 #include "harness/test.h"
 
 /* ---- A loop with one object of each kind ------------------------------------ */
@@ -148,6 +157,13 @@ static void end(void)
 static void in_child(void (*fn)(void *))
 {
 	reap_child(fork_child(fn, NULL));
+}
+
+static void unregister_only(void *unused)
+{
+	(void)unused;
+	iv_fd_unregister(&fd);
+	iv_event_unregister(&event);
 }
 
 /* ---- What the child does ------------------------------------------------------- */
@@ -525,95 +541,347 @@ TEST(other_threads_have_loops)
 	end();
 }
 
-/* A poster is on its way out of iv_event_post(); in the child it does not
-   exist, so nobody must wait for it there. */
-static sem_t in_write, leave_write;
-static __thread int slow_poster;
-static int hold_poster;
+/* ---- Other threads that are busy ------------------------------------------------------ */
 
-ssize_t __real_write(int to, const void *buf, size_t n);
-ssize_t __wrap_write(int to, const void *buf, size_t n);
+/*
+ * fork(2) copies memory while they run on, so that whatever they were at is
+ * half done in some children.
+ */
+static int stop;
+static struct iv_signal sig;
+static struct iv_work_pool pool;
+static struct iv_work_item items[8];
+static pthread_t busy[4], forker;
 
-ssize_t __wrap_write(int to, const void *buf, size_t n)
+static bool stopped(void)
 {
-	if (slow_poster && __atomic_load_n(&hold_poster, __ATOMIC_SEQ_CST)) {
-		__atomic_store_n(&hold_poster, 0, __ATOMIC_SEQ_CST);
-		sem_post(&in_write);
-		while (sem_wait(&leave_write) < 0)
-			;
-	}
-	return __real_write(to, buf, n);
+	return __atomic_load_n(&stop, __ATOMIC_RELAXED);
 }
 
-/* Posts when the last one has been handled, so that the loop falls asleep
-   and has to be woken. */
-static sem_t handled;
-
-static void let_post_again(void *unused)
+static void *keep_posting(void *unused)
 {
-	(void)unused;
-	CHECK_SYS(sem_post(&handled));
-}
-
-static void *post_slowly(void *unused)
-{
-	slow_poster = 1;
-	while (__atomic_load_n(&hold_poster, __ATOMIC_SEQ_CST)) {
+	while (!stopped())
 		iv_event_post(&event);
-		while (sem_wait(&handled) < 0)
-			;
+	return unused;
+}
+
+static void *keep_signalling(void *unused)
+{
+	while (!stopped()) {
+		pthread_kill(forker, SIGUSR1);
+		sched_yield();
 	}
 	return unused;
 }
 
-static void poll_for_held(void *unused)
+static void ignored(void *unused)
 {
 	(void)unused;
-	if (sem_trywait(&in_write) == 0)
-		iv_quit();
-	else {
-		iv_invalidate_now();
-		timer_after(&timer, 1, poll_for_held, NULL);
-		iv_timer_register(&timer);
-	}
 }
 
-static void fork_while_held(void (*fn)(void *))
+static void *keep_making_loops(void *unused)
 {
-	pthread_t tid;
+	while (!stopped()) {
+		iv_init();
+		if (iv_thread_create("ends", ignored, NULL) == 0)
+			iv_main();
+		iv_deinit();
+	}
+	return unused;
+}
 
-	if (wakes_without_fd())
-		SKIP("%s wakes without write(2)", test_method());
+static void submit_again(void *item)
+{
+	if (!stopped())
+		iv_work_pool_submit_work(&pool, item);
+}
+
+static void busy_begin(void)
+{
+	static void *(*const fns[])(void *) = {
+		keep_posting, keep_posting, keep_signalling, keep_making_loops,
+	};
+	unsigned i;
+
 	begin();
-	sem_init(&in_write, 0, 0);
-	sem_init(&leave_write, 0, 0);
-	sem_init(&handled, 0, 0);
-	event.handler = let_post_again;
-	hold_poster = 1;
-	CHECK_INT(pthread_create(&tid, NULL, post_slowly, NULL), ==, 0);
-	timer_after(&timer, 1, poll_for_held, NULL);
-	iv_timer_register(&timer);
+	stop = 0;
+	forker = pthread_self();
+	IV_SIGNAL_INIT(&sig);
+	sig.signum = SIGUSR1;
+	sig.handler = ignored;
+	event.handler = ignored;
+	CHECK_INT(iv_signal_register(&sig), ==, 0);
+	IV_WORK_POOL_INIT(&pool);
+	pool.max_threads = 3;
+	CHECK_INT(iv_work_pool_create(&pool), ==, 0);
+	for (i = 0; i < 8; i++) {
+		IV_WORK_ITEM_INIT(&items[i]);
+		items[i].cookie = &items[i];
+		items[i].work = ignored;
+		items[i].completion = submit_again;
+		iv_work_pool_submit_work(&pool, &items[i]);
+	}
+	for (i = 0; i < 4; i++)
+		CHECK_INT(thread_create(pthread_create, &busy[i], NULL, fns[i],
+					NULL), ==, 0);
+}
+
+static void busy_end(void)
+{
+	unsigned i;
+
+	__atomic_store_n(&stop, 1, __ATOMIC_RELAXED);
+	for (i = 0; i < 4; i++)
+		CHECK_INT(pthread_join(busy[i], NULL), ==, 0);
+	iv_signal_unregister(&sig);
+	iv_work_pool_put(&pool);
+	iv_event_unregister(&event);
+	iv_fd_unregister(&fd);
 	iv_main();
-	in_child(fn);
-	CHECK_SYS(sem_post(&leave_write));
+	close_pair(fds);
+	iv_deinit();
+	event.handler = got_event;
+}
+
+static void limit_child(void)
+{
+	alarm((unsigned)(10 * time_scale()));
+	__atomic_store_n(&stop, 1, __ATOMIC_RELAXED);
+}
+
+static void __attribute__((unused)) go_on_alone(void *unused)
+{
+	exercise_alone();
+	unregister_only(unused);
+	iv_deinit();
+}
+
+/* ThreadSanitizer allows a child of many threads none of its own. */
+#ifdef __SANITIZE_THREAD__
+#define go_on_busily	go_on_alone
+#else
+#define go_on_busily	go_on
+#endif
+
+/* Posts arrive, though one may have been half done. */
+static void busy_goes_on(void *unused)
+{
+	limit_child();
 	quit_after_turns(2);
 	iv_main();
-	CHECK_INT(pthread_join(tid, NULL), ==, 0);
 	event.handler = got_event;
+	exercise_alone();
+	go_on_busily(unused);
+}
+
+static void busy_fresh(void *unused)
+{
+	limit_child();
+	fresh_loop_alone(unused);
+}
+
+static void busy_deinit(void *unused)
+{
+	limit_child();
+	only_deinit(unused);
+}
+
+static void busy_unregisters(void *unused)
+{
+	(void)unused;
+	limit_child();
+	iv_event_unregister(&event);
+	iv_signal_unregister(&sig);
+	iv_deinit();
+}
+
+static void busy_execs(void *unused)
+{
+	(void)unused;
+	limit_child();
+	execl("/bin/true", "true", (char *)NULL);
+	FAIL("/bin/true cannot be executed");
+}
+
+TEST(forked_while_threads_post_work_and_signal)
+{
+	static void (*const fns[])(void *) = {
+		busy_goes_on, busy_fresh, busy_deinit, busy_unregisters,
+		busy_execs,
+	};
+	int n = time_scale() > 1 ? 20 : 200, i;
+
+#ifdef __SANITIZE_ADDRESS__
+	SKIP("locks of AddressSanitizer itself are not free in such a child");
+#endif
+	time_limit(120);
+	busy_begin();
+	for (i = 0; i < n; i++) {
+		quit_after_turns(2);
+		iv_main();
+		in_child(fns[i % 5]);
+	}
+	busy_end();
+}
+
+/* ---- A program's own handlers ------------------------------------------------------------ */
+
+static struct loop_thread *joined_before;
+static int use_in_child;
+
+/* Before ours has been asked to hold anything, if it ever holds anything. */
+static void join_it(void)
+{
+	if (joined_before != NULL)
+		loop_thread_stop(joined_before);
+	joined_before = NULL;
+}
+
+static void use_it(void)
+{
+	if (use_in_child == 1)
+		fresh_loop_alone(NULL);
+	else if (use_in_child == 2)
+		take_down(NULL);
+	else if (use_in_child == 3)
+		iv_deinit();
+}
+
+TEST(handlers_that_were_registered_before_the_first_loop)
+{
+	CHECK_INT(pthread_atfork(join_it, NULL, use_it), ==, 0);
+	begin();
+	for (use_in_child = 1; use_in_child <= 3; use_in_child++) {
+		joined_before = loop_thread_start(NULL, NULL, NULL);
+		in_child(nothing);
+	}
 	end();
 }
 
-TEST(forked_in_the_middle_of_a_post_then_iv_deinit)
+/* ---- Children that nobody was told of ------------------------------------------------------- */
+
+#if defined(__linux__) && !defined(__s390__)
+static pid_t silent_fork(void)
 {
-	fork_while_held(only_deinit);
+	return (pid_t)CHECK_SYS(syscall(SYS_clone, SIGCHLD, NULL, NULL, NULL,
+					NULL));
 }
 
-TEST(forked_in_the_middle_of_a_post_then_iv_init)
+static void in_silent_child(void (*fn)(void *))
 {
-	fork_while_held(fresh_loop_alone);
+	pid_t pid = silent_fork();
+
+	if (pid == 0) {
+		fn(NULL);
+		_exit(0);
+	}
+	reap_child(pid);
 }
 
-TEST(forked_in_the_middle_of_a_post_then_everything_goes)
+TEST(a_child_by_clone)
 {
-	fork_while_held(take_down);
+	begin();
+	in_silent_child(fresh_loop_alone);
+	exercise_alone();
+	in_silent_child(unregister_only);
+	exercise_alone();
+	in_silent_child(only_deinit);
+	exercise_alone();
+	in_silent_child(go_on);
+	exercise_alone();
+	end();
+}
+
+static void put_pool(void *unused)
+{
+	(void)unused;
+	iv_work_pool_put(&pool);
+	iv_deinit();
+}
+
+TEST(a_child_by_clone_puts_a_pool)
+{
+	begin();
+	IV_WORK_POOL_INIT(&pool);
+	pool.max_threads = 1;
+	CHECK_INT(iv_work_pool_create(&pool), ==, 0);
+	in_silent_child(put_pool);
+	in_child(put_pool);
+	iv_work_pool_put(&pool);
+	end();
+}
+
+/* Nobody has waited there until posts were through.  The child may do little:
+   the C library's locks may be held. */
+static void unregister_at_once(void *unused)
+{
+	(void)unused;
+	limit_child();
+	iv_event_unregister(&event);
+}
+
+/* Marked as pending, and not pushed: the lowest bit is the mark. */
+static void unregister_half_posted(void *unused)
+{
+	(void)unused;
+	limit_child();
+	event.owner = (void *)((uintptr_t)event.owner | 1);
+	iv_event_unregister(&event);
+}
+
+TEST(a_child_by_clone_with_half_a_post)
+{
+	begin();
+	in_silent_child(unregister_half_posted);
+	end();
+}
+
+TEST(a_child_by_clone_while_threads_post)
+{
+	int n = time_scale() > 1 ? 20 : 200, i;
+
+#ifdef __SANITIZE_THREAD__
+	SKIP("ThreadSanitizer takes such a child for a thread of its parent");
+#endif
+	time_limit(120);
+	busy_begin();
+	for (i = 0; i < n; i++) {
+		quit_after_turns(2);
+		iv_main();
+		in_silent_child(unregister_at_once);
+	}
+	busy_end();
+}
+#endif
+
+/* ---- Generations -------------------------------------------------------------------------- */
+
+static int depth, fds_open;
+
+/* Each of them leaves all it has to its child. */
+static void one_more_generation(void *unused)
+{
+	struct iv_signal s;
+	struct iv_event e;
+
+	(void)unused;
+	iv_init();
+	IV_SIGNAL_INIT(&s);
+	s.signum = SIGUSR2;
+	s.handler = ignored;
+	CHECK_INT(iv_signal_register(&s), ==, 0);
+	IV_EVENT_INIT(&e);
+	e.handler = ignored;
+	CHECK_INT(iv_event_register(&e), ==, 0);
+	if (depth == 1)
+		fds_open = open_fds();
+	if (depth > 1)
+		CHECK_INT(open_fds(), ==, fds_open);
+	if (depth++ < 4)
+		in_child(one_more_generation);
+}
+
+TEST(generations_of_fresh_loops_pile_up_nothing)
+{
+	in_child(one_more_generation);
 }

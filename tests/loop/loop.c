@@ -4,6 +4,7 @@
  */
 #include <fcntl.h>
 #include <limits.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -531,10 +532,40 @@ FATAL_TEST(no_memory_for_the_loop, "iv_init: out of memory")
 	iv_init();
 }
 
-FATAL_TEST_ONCE(no_key, "iv_init: ")
+FATAL_TEST_ONCE(no_key, "iv_init: pthread_key_create: EAGAIN")
 {
 	spy_fail(SPY_KEY_CREATE, 1, 1, EAGAIN);
 	iv_init();
+}
+
+static int is_there, may_go;
+
+static void await_flag(int *flag)
+{
+	while (!__atomic_load_n(flag, __ATOMIC_RELAXED))
+		sched_yield();
+}
+
+static void *come_and_go(void *unused)
+{
+	iv_init();
+	__atomic_store_n(&is_there, 1, __ATOMIC_RELAXED);
+	await_flag(&may_go);
+	iv_deinit();
+	return unused;
+}
+
+/* Which looks at nothing that the other one writes, says ThreadSanitizer. */
+TEST_ONCE(taken_down_beside_a_loop_of_another_thread)
+{
+	pthread_t tid;
+
+	iv_init();
+	CHECK_INT(pthread_create(&tid, NULL, come_and_go, NULL), ==, 0);
+	await_flag(&is_there);
+	iv_deinit();
+	__atomic_store_n(&may_go, 1, __ATOMIC_RELAXED);
+	CHECK_INT(pthread_join(tid, NULL), ==, 0);
 }
 
 /* ---- Misuse -------------------------------------------------------------------------- */

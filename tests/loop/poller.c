@@ -12,7 +12,6 @@
 #include <sys/auxv.h>
 #endif
 #ifdef __linux__
-#include <sys/syscall.h>
 #endif
 #include <iv_event.h>
 #include "poll/lab.h"
@@ -377,7 +376,8 @@ TEST(descriptors_of_a_loop)
 	iv_init();
 	n = take_numbers(after, before);
 	CHECK_INT(n, ==, strcmp(test_method(), "poll") == 0 ||
-			 strcmp(test_method(), "ppoll") == 0 ? 0 : 1);
+			 strcmp(test_method(), "ppoll") == 0 ? 0 :
+			 strcmp(test_method(), "kqueue") == 0 ? 2 : 1);
 
 	IV_EVENT_INIT(&event);
 	event.handler = never_handler;
@@ -475,5 +475,15 @@ TEST(eventfd_denied_with_eperm)
 TEST(eventfd_denied_with_einval)
 {
 	check_no_eventfd(EINVAL);
+}
+
+TEST(eventfd_denied_with_eacces)
+{
+	check_no_eventfd(EACCES);
+}
+
+TEST(eventfd_denied_with_eopnotsupp)
+{
+	check_no_eventfd(EOPNOTSUPP);
 }
 #endif

@@ -3,55 +3,16 @@
  * run.c - tests of the turn: the order of its phases, what keeps it going,
  * iv_quit(), and what a turn costs.
  */
+#include <setjmp.h>
 #include <signal.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <iv_event.h>
 #include <iv_event_raw.h>
 #include "harness/spy.h"
-#include "harness/test.h"
+#include "loop/loop_rig.h"
 
-/* ---- Helpers --------------------------------------------------------------- */
-
-static void mark(const char *label)
-{
-	trace((void *)(uintptr_t)label);
-}
-
-static void *label(const char *text)
-{
-	return (void *)(uintptr_t)text;
-}
-
-/* One object of each kind. */
-static struct iv_timer timer;
-static struct iv_task task;
-static struct iv_event event;
 static struct iv_event_raw raw;
-static struct iv_fd fd;
-static int fds[2];
-
-static void add_timer(void (*handler)(void *), const char *text)
-{
-	timer_after(&timer, 0, handler, label(text));
-	iv_timer_register(&timer);
-}
-
-static void add_task(void (*handler)(void *), const char *text)
-{
-	IV_TASK_INIT(&task);
-	task.handler = handler;
-	task.cookie = label(text);
-	iv_task_register(&task);
-}
-
-static void add_event(void (*handler)(void *), const char *text)
-{
-	IV_EVENT_INIT(&event);
-	event.handler = handler;
-	event.cookie = label(text);
-	CHECK_INT(iv_event_register(&event), ==, 0);
-}
 
 static void add_raw(void (*handler)(void *), const char *text)
 {
@@ -59,44 +20,6 @@ static void add_raw(void (*handler)(void *), const char *text)
 	raw.handler = handler;
 	raw.cookie = label(text);
 	CHECK_INT(iv_event_raw_register(&raw), ==, 0);
-}
-
-/* Readable, until drained. */
-static void add_fd(void (*handler)(void *), const char *text)
-{
-	make_pipe(fds);
-	poke(fds[1]);
-	IV_FD_INIT(&fd);
-	fd.fd = fds[0];
-	fd.handler_in = handler;
-	fd.cookie = label(text);
-	iv_fd_register(&fd);
-}
-
-static void drop_fd(void)
-{
-	iv_fd_unregister(&fd);
-	close_pair(fds);
-}
-
-static void *post_event(void *unused)
-{
-	iv_event_post(&event);
-	return unused;
-}
-
-static void post_elsewhere(void)
-{
-	pthread_t tid;
-
-	CHECK_INT(pthread_create(&tid, NULL, post_event, NULL), ==, 0);
-	CHECK_INT(pthread_join(tid, NULL), ==, 0);
-}
-
-static void mark_then_quit(void *text)
-{
-	trace(text);
-	iv_quit();
 }
 
 /* ---- Order ----------------------------------------------------------------- */
@@ -110,10 +33,10 @@ static void task_posts(void *text)
 TEST(timers_tasks_events_descriptors)
 {
 	iv_init();
-	add_fd(mark_then_quit, "fd");
-	add_event(trace, "event ");
-	add_task(task_posts, "task ");
-	add_timer(trace, "timer ");
+	add_fd(mark_then_quit, label("fd"));
+	add_event(trace, label("event "));
+	add_task(task_posts, label("task "));
+	add_timer(0, trace, label("timer "));
 	iv_main();
 	CHECK_STR(traced(), "timer task event fd");
 	iv_event_unregister(&event);
@@ -126,7 +49,7 @@ static void begin_again(void *unused)
 	(void)unused;
 	mark("fd ");
 	drop_fd();
-	add_task(mark_then_quit, "task");
+	add_task(mark_then_quit, label("task"));
 }
 
 TEST(and_then_again_from_the_start)
@@ -153,8 +76,8 @@ TEST(an_empty_loop_returns_at_once)
 TEST(what_is_due_runs_even_if_nothing_else_is_left)
 {
 	iv_init();
-	add_timer(trace, "timer ");
-	add_task(trace, "task");
+	add_timer(0, trace, label("timer "));
+	add_task(trace, label("task"));
 	spy_reset();
 	iv_main();
 	CHECK_STR(traced(), "timer task");
@@ -162,17 +85,10 @@ TEST(what_is_due_runs_even_if_nothing_else_is_left)
 	iv_deinit();
 }
 
-static void drop_fd_handler(void *unused)
-{
-	(void)unused;
-	mark("fd");
-	drop_fd();
-}
-
 TEST(a_descriptor_keeps_it_going)
 {
 	iv_init();
-	add_fd(drop_fd_handler, NULL);
+	add_fd(mark_and_drop_fd, label("fd"));
 	iv_main();
 	CHECK_STR(traced(), "fd");
 	iv_deinit();
@@ -181,15 +97,14 @@ TEST(a_descriptor_keeps_it_going)
 static void enable_fd(void *unused)
 {
 	(void)unused;
-	iv_fd_set_handler_in(&fd, drop_fd_handler);
+	iv_fd_set_handler_in(&fd, mark_and_drop_fd);
 }
 
 TEST(a_descriptor_without_handlers_keeps_it_going)
 {
 	iv_init();
-	add_fd(NULL, NULL);
-	timer_after(&timer, 5, enable_fd, NULL);
-	iv_timer_register(&timer);
+	add_fd(NULL, label("fd"));
+	add_timer(5, enable_fd, NULL);
 	iv_main();
 	CHECK_STR(traced(), "fd");
 	iv_deinit();
@@ -206,18 +121,12 @@ TEST(a_timer_keeps_it_going)
 	iv_deinit();
 }
 
-static void drop_event(void *text)
-{
-	trace(text);
-	iv_event_unregister(&event);
-}
-
 TEST(an_event_keeps_it_going)
 {
 	pthread_t tid;
 
 	iv_init();
-	add_event(drop_event, "event");
+	add_event(mark_and_drop_event, label("event"));
 	CHECK_INT(pthread_create(&tid, NULL, post_event, NULL), ==, 0);
 	iv_main();
 	CHECK_INT(pthread_join(tid, NULL), ==, 0);
@@ -249,7 +158,7 @@ TEST(what_is_unregistered_keeps_nothing_going)
 	iv_init();
 	for (i = 0; i < 3; i++) {
 		add_fd(never_handler, NULL);
-		add_timer(never_handler, NULL);
+		add_timer(0, never_handler, NULL);
 		add_task(never_handler, NULL);
 		add_event(never_handler, NULL);
 		add_raw(never_handler, NULL);
@@ -297,8 +206,8 @@ TEST(quit_before_main_has_no_effect)
 {
 	iv_init();
 	iv_quit();
-	add_task(trace, "task ");
-	add_fd(drop_fd_handler, NULL);
+	add_task(trace, label("task "));
+	add_fd(mark_and_drop_fd, label("fd"));
 	iv_main();
 	CHECK_STR(traced(), "task fd");
 	iv_deinit();
@@ -312,7 +221,7 @@ TEST(quit_in_a_descriptor_lets_the_turn_finish)
 	int more[2];
 
 	iv_init();
-	add_fd(mark_then_quit, "x");
+	add_fd(mark_then_quit, label("x"));
 	make_pipe(more);
 	poke(more[1]);
 	IV_FD_INIT(&second);
@@ -332,7 +241,7 @@ static void quit_and_add(void *unused)
 {
 	(void)unused;
 	mark("fd ");
-	add_task(trace, "task");
+	add_task(trace, label("task"));
 	iv_quit();
 }
 
@@ -354,10 +263,10 @@ TEST(quit_in_a_timer_lets_timers_and_tasks_finish)
 
 	iv_init();
 	add_fd(never_handler, NULL);
-	add_timer(mark_then_quit, "timer ");
+	add_timer(0, mark_then_quit, label("timer "));
 	timer_after(&next, 0, trace, label("next "));
 	iv_timer_register(&next);
-	add_task(trace, "task");
+	add_task(trace, label("task"));
 	iv_main();
 	CHECK_STR(traced(), "timer next task");
 	drop_fd();
@@ -382,7 +291,7 @@ TEST(quit_in_a_task_lets_the_round_finish)
 	IV_TASK_INIT(&joins);
 	joins.handler = trace;
 	joins.cookie = label("joins");
-	add_task(quit_and_join, "task ");
+	add_task(quit_and_join, label("task "));
 	IV_TASK_INIT(&next);
 	next.handler = trace;
 	next.cookie = label("next ");
@@ -396,8 +305,8 @@ TEST(quit_in_a_task_lets_the_round_finish)
 TEST(quit_in_an_event_lets_the_turn_finish)
 {
 	iv_init();
-	add_fd(trace, "fd");
-	add_event(mark_then_quit, "event ");
+	add_fd(trace, label("fd"));
+	add_event(mark_then_quit, label("event "));
 	post_elsewhere();
 	iv_main();
 	CHECK_STR(traced(), "event fd");
@@ -423,7 +332,7 @@ TEST(main_again_after_quit)
 	int i;
 
 	iv_init();
-	add_event(mark_then_quit, "e");
+	add_event(mark_then_quit, label("e"));
 	for (i = 0; i < 5; i++) {
 		post_elsewhere();
 		iv_main();
@@ -446,7 +355,7 @@ TEST_ONCE(quit_without_a_loop_is_harmless)
 TEST(an_interrupted_wait_just_starts_a_new_turn)
 {
 	iv_init();
-	add_fd(drop_fd_handler, NULL);
+	add_fd(mark_and_drop_fd, label("fd"));
 	spy_reset();
 	spy_fail(SPY_WAIT, 1, 3, EINTR);
 	iv_main();
@@ -508,7 +417,7 @@ TEST(nested_in_a_timer)
 	struct iv_timer next;
 
 	iv_init();
-	add_timer(run_inner, NULL);
+	add_timer(0, run_inner, NULL);
 	timer_after(&next, 0, trace, label("next"));
 	iv_timer_register(&next);
 	iv_main();
@@ -675,7 +584,7 @@ TEST(a_round_with_a_nested_loop_can_be_joined)
 static void quit_inner(void *unused)
 {
 	(void)unused;
-	add_task(mark_then_quit, "q");
+	add_task(mark_then_quit, label("q"));
 	run_inner(NULL);
 }
 
@@ -683,8 +592,8 @@ static void quit_inner(void *unused)
 TEST(quit_in_a_nested_loop_ends_all)
 {
 	iv_init();
-	add_fd(trace, "fd");
-	add_timer(quit_inner, NULL);
+	add_fd(trace, label("fd"));
+	add_timer(0, quit_inner, NULL);
 	iv_main();
 	CHECK_STR(traced(), "(q)");
 	drop_fd();
@@ -892,4 +801,129 @@ FATAL_TEST(the_wait_fails, "iv_main: ")
 	add_fd(never_handler, NULL);
 	spy_fail(SPY_WAIT, 1, 1, EBADF);
 	iv_main();
+}
+
+/* ---- Leaving a handler by the back door ------------------------------------------------ */
+
+static jmp_buf back;
+
+static void jump(void *label)
+{
+	trace(label);
+	longjmp(back, 1);
+}
+
+/* Each of them leaves iv_main(), and the rest has its turn afterwards. */
+TEST(handlers_that_are_left_by_longjmp)
+{
+	static struct iv_timer timers[2];
+	static struct iv_task tasks[2];
+	static struct iv_event events[2];
+	static struct iv_fd sources[2];
+	static int pipes[2][2];
+	static const char *labels[4][2] = {
+		{ "t", "T" }, { "k", "K" }, { "e", "E" }, { "f", "F" },
+	};
+	static int i;
+
+	iv_init();
+	for (i = 0; i < 2; i++) {
+		timer_after(&timers[i], 0, jump, (void *)(uintptr_t)labels[0][i]);
+		iv_timer_register(&timers[i]);
+		IV_TASK_INIT(&tasks[i]);
+		tasks[i].handler = jump;
+		tasks[i].cookie = (void *)(uintptr_t)labels[1][i];
+		iv_task_register(&tasks[i]);
+		IV_EVENT_INIT(&events[i]);
+		events[i].handler = jump;
+		events[i].cookie = (void *)(uintptr_t)labels[2][i];
+		CHECK_INT(iv_event_register(&events[i]), ==, 0);
+		make_pipe(pipes[i]);
+		IV_FD_INIT(&sources[i]);
+		sources[i].fd = pipes[i][0];
+		sources[i].handler_in = jump;
+		sources[i].cookie = (void *)(uintptr_t)labels[3][i];
+		iv_fd_register(&sources[i]);
+	}
+	for (i = 0; i < 4; i++) {
+		if (setjmp(back) == 0)
+			iv_main();
+	}
+	CHECK_STR(traced(), "tTkK");
+	for (i = 0; i < 2; i++)
+		iv_event_post(&events[i]);
+	for (i = 0; i < 2; i++) {
+		if (setjmp(back) == 0)
+			iv_main();
+	}
+	CHECK_STR(traced(), "eE");
+	poke(pipes[0][1]);
+	poke(pipes[1][1]);
+	for (i = 0; i < 2; i++) {
+		if (setjmp(back) == 0)
+			iv_main();
+		iv_fd_unregister(&sources[*traced() == 'f' ? 0 : 1]);
+	}
+	for (i = 0; i < 2; i++) {
+		iv_event_unregister(&events[i]);
+		close_pair(pipes[i]);
+	}
+	iv_main();
+	iv_deinit();
+}
+
+static void deinit_at_exit(void)
+{
+	iv_deinit();
+}
+
+static void exit_now(void *unused)
+{
+	(void)unused;
+	exit(0);
+}
+
+static void exit_in_a_handler(void *unused)
+{
+	struct iv_task last;
+
+	(void)unused;
+	iv_init();
+	CHECK_INT(atexit(deinit_at_exit), ==, 0);
+	IV_TASK_INIT(&last);
+	last.handler = exit_now;
+	iv_task_register(&last);
+	iv_main();
+}
+
+TEST(exit_in_a_handler_that_has_iv_deinit_called)
+{
+	reap_child(fork_child(exit_in_a_handler, NULL));
+}
+
+static void main_in_a_task(void *unused)
+{
+	(void)unused;
+	trace((void *)(uintptr_t)"m");
+	iv_main();
+	trace((void *)(uintptr_t)"n");
+}
+
+/* A later handler of the turn runs the loop, which ends at once. */
+TEST(quit_outlives_a_nested_main)
+{
+	struct iv_task quits, nests;
+
+	iv_init();
+	IV_TASK_INIT(&quits);
+	quits.handler = quit_handler;
+	IV_TASK_INIT(&nests);
+	nests.handler = main_in_a_task;
+	iv_task_register(&quits);
+	iv_task_register(&nests);
+	with_deadline(5);
+	iv_main();
+	CHECK_STR(traced(), "mn");
+	without_deadline();
+	iv_deinit();
 }

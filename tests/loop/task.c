@@ -4,6 +4,7 @@
  */
 #include <stdint.h>
 #include <stdlib.h>
+#include <iv_loop.h>
 #include "harness/test.h"
 
 /* ---- Helpers --------------------------------------------------------------- */
@@ -376,6 +377,35 @@ static void then_quit(void *label)
 	iv_quit();
 }
 
+static void make_c(void *unused)
+{
+	(void)unused;
+	make(2, trace, "c");
+}
+
+static void register_c(void *unused)
+{
+	(void)unused;
+	iv_task_register(&tasks[2]);
+}
+
+/* Both are in their first. */
+TEST(a_round_of_another_loop_is_not_this_one)
+{
+	struct iv_loop *loop = iv_loop_new(NULL), *before;
+
+	iv_init();
+	add(0, make_c, NULL);
+	iv_main();
+	before = iv_loop_enter(loop);
+	add(1, register_c, NULL);
+	iv_run(IV_RUN_NOWAIT);
+	CHECK_STR(traced(), "c");
+	iv_loop_enter(before);
+	iv_loop_free(loop);
+	iv_deinit();
+}
+
 TEST(registered_outside_the_task_phase_runs_in_the_next)
 {
 	iv_init();
@@ -599,7 +629,87 @@ TEST(a_task_from_before_iv_deinit_can_be_initialised_again)
 	iv_deinit();
 }
 
+/* ---- Whether or not it is registered ------------------------------------------ */
+
+TEST(ensured_it_runs_once)
+{
+	iv_init();
+	make(0, trace, "a");
+	make(1, trace, "b");
+	iv_task_ensure(&tasks[0]);
+	CHECK_INT(iv_task_registered(&tasks[0]), ==, 1);
+	iv_task_ensure(&tasks[1]);
+	iv_task_ensure(&tasks[0]);
+	iv_main();
+	CHECK_STR(traced(), "ab");
+	CHECK_INT(iv_task_registered(&tasks[0]), ==, 0);
+	iv_main();
+	CHECK_STR(traced(), "");
+	iv_deinit();
+}
+
+static void ensure_both(void *unused)
+{
+	(void)unused;
+	iv_task_ensure(&tasks[0]);
+	iv_task_ensure(&tasks[1]);
+}
+
+TEST(ensured_in_a_round)
+{
+	iv_init();
+	make(0, trace, "a");
+	make(1, trace, "b");
+	make(2, ensure_both, NULL);
+	iv_task_ensure(&tasks[0]);
+	iv_task_ensure(&tasks[2]);
+	quit_after_turns(2);
+	iv_main();
+	CHECK_STR(traced(), "aba");
+	iv_deinit();
+}
+
 /* ---- Misuse ------------------------------------------------------------------ */
+
+FATAL_TEST_ONCE(ensured_null, "iv_task_ensure: the struct iv_task pointer")
+{
+	iv_init();
+	iv_task_ensure(NULL);
+}
+
+FATAL_TEST_ONCE(ensured_without_a_loop,
+		"iv_task_ensure: call iv_init() in this thread first")
+{
+	make(0, never_handler, NULL);
+	iv_task_ensure(&tasks[0]);
+}
+
+FATAL_TEST_ONCE(ensured_garbage, "iv_task_ensure: iv_task 0x")
+{
+	iv_init();
+	memset(&tasks[0], 0xa5, sizeof(tasks[0]));
+	iv_task_ensure(&tasks[0]);
+}
+
+FATAL_TEST_ONCE(ensured_without_handler, "has no handler")
+{
+	iv_init();
+	make(0, NULL, NULL);
+	iv_task_ensure(&tasks[0]);
+}
+
+static void ensure_0(void *unused)
+{
+	(void)unused;
+	iv_task_ensure(&tasks[0]);
+}
+
+FATAL_TEST_ONCE(ensured_by_another_thread, "its owner is thread ")
+{
+	iv_init();
+	add(0, never_handler, NULL);
+	loop_thread_call(loop_thread_start(NULL, NULL, NULL), ensure_0, NULL);
+}
 
 FATAL_TEST(registered_twice, "iv_task_register: iv_task 0x")
 {
@@ -613,6 +723,42 @@ FATAL_TEST_ONCE(registered_twice_says_so, "is already registered")
 	iv_init();
 	add(0, never_handler, NULL);
 	iv_task_register(&tasks[0]);
+}
+
+FATAL_TEST(initialised_while_it_is_registered,
+	   "IV_TASK_INIT: iv_task 0x")
+{
+	iv_init();
+	add(0, never_handler, NULL);
+	IV_TASK_INIT(&tasks[0]);
+}
+
+static void init_second(void *unused)
+{
+	(void)unused;
+	IV_TASK_INIT(&tasks[1]);
+}
+
+FATAL_TEST(initialised_while_it_is_due, "IV_TASK_INIT: iv_task 0x")
+{
+	iv_init();
+	add(0, init_second, NULL);
+	add(1, never_handler, NULL);
+	iv_main();
+}
+
+/* What a loop that has ended has left looks the same. */
+TEST(initialised_after_its_loop_has_ended)
+{
+	iv_init();
+	add(0, never_handler, NULL);
+	iv_deinit();
+	iv_init();
+	add(1, trace, "b");
+	IV_TASK_INIT(&tasks[0]);
+	iv_main();
+	CHECK_STR(traced(), "b");
+	iv_deinit();
 }
 
 FATAL_TEST_ONCE(registered_twice_in_a_round, "is already registered")

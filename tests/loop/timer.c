@@ -838,6 +838,62 @@ TEST(a_timer_becomes_due_in_a_busy_loop)
 	iv_deinit();
 }
 
+/* ---- A time that changes ----------------------------------------------------- */
+
+static void note_and_quit(void *unused)
+{
+	note_time(unused);
+	iv_quit();
+}
+
+TEST(changed_while_registered_it_may_be_unregistered)
+{
+	static const int64_t changed[] = {
+		START - 1, START + 1, START + 5 * MS, START + 9 * MS - 1,
+		START + 3600 * IVI_SEC, INT64_MIN / 2, INT64_MAX / 2,
+	};
+	unsigned i, k;
+
+	begin();
+	for (i = 0; i < sizeof(changed) / sizeof(changed[0]); i++) {
+		int64_t now = spy_clock();
+
+		iv_invalidate_now();
+		for (k = 0; k < 3; k++)
+			add((int)k, now + (int64_t)(k + 1) * 3 * MS, note_time,
+			    NULL);
+		timers[i % 3].expires.tv_sec =
+			(time_t)((changed[i] + now - START) / IVI_SEC);
+		timers[i % 3].expires.tv_nsec =
+			(long)((changed[i] + now - START) % IVI_SEC);
+		iv_timer_unregister(&timers[i % 3]);
+		iv_main();
+		k = i % 3 == 2 ? 1 : 2;
+		check_in_time(fired_at, now + (int64_t)(k + 1) * 3 * MS);
+	}
+	iv_deinit();
+}
+
+/* Nobody is told then; but others are in time, and nothing spins. */
+TEST(changed_and_not_told)
+{
+	begin();
+#ifdef IVI_DEBUG
+	SKIP("a debug build tells");
+#endif
+	add(0, START + 3600 * IVI_SEC, trace, "x");
+	add(1, START + 10 * MS, trace, "a");
+	add(2, START + 20 * MS, trace, "b");
+	add(3, START + 3590 * IVI_SEC, note_and_quit, NULL);
+	set(&timers[0], START - 5);
+	spy_reset();
+	iv_main();
+	CHECK_STR(traced(), "abx");
+	check_in_time(fired_at, START + 3590 * IVI_SEC);
+	CHECK_INT(spy_count(SPY_WAIT), <, 40);
+	iv_deinit();
+}
+
 /* ---- Against a model ------------------------------------------------------------ */
 
 /*
@@ -1034,6 +1090,22 @@ FATAL_TEST_ONCE(registered_while_due, "is already registered")
 	add(0, 0, register_1, NULL);
 	add(1, 0, never_handler, NULL);
 	iv_main();
+}
+
+FATAL_TEST(initialised_while_registered, "was freed or overwritten while it was")
+{
+	iv_init();
+	add(0, 0, never_handler, NULL);
+	IV_TIMER_INIT(&timers[0]);
+	iv_main();
+}
+
+FATAL_TEST_ONCE(unregistered_after_initialising, "is not registered")
+{
+	iv_init();
+	add(0, 0, never_handler, NULL);
+	IV_TIMER_INIT(&timers[0]);
+	iv_timer_unregister(&timers[0]);
 }
 
 FATAL_TEST_ONCE(not_initialised, "is not initialised or already registered")

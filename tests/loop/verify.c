@@ -6,6 +6,8 @@
 #include <string.h>
 #include <iv.h>
 #include <iv_event.h>
+#include <iv_hook.h>
+#include <iv_loop.h>
 #include "harness/test.h"
 #include "loop/loop.h"
 
@@ -13,6 +15,8 @@ static struct iv_fd fd, other;
 static struct iv_task task, later;
 static struct iv_timer near, far;
 static struct iv_event event;
+static struct iv_hook prepare, idle;
+static struct iv_call call;
 static int fds[2];
 static struct ivi_loop *loop;
 
@@ -41,6 +45,19 @@ static void settle(void)
 	iv_main();
 }
 
+static void nothing(void *unused)
+{
+	(void)unused;
+}
+
+static void make_hook(struct iv_hook *hook, int point)
+{
+	IV_HOOK_INIT(hook);
+	hook->point = point;
+	hook->handler = nothing;
+	iv_hook_register(hook);
+}
+
 static void make_everything(void)
 {
 	make_pipe(fds);
@@ -57,11 +74,15 @@ static void make_everything(void)
 	make_timer(&far, 100000000);
 	later.cookie = &later;
 	make_task(&later, next_turn);
+	make_hook(&prepare, IV_HOOK_PREPARE);
+	make_hook(&idle, IV_HOOK_IDLE);
 	settle();
 }
 
 static void take_everything_down(void)
 {
+	iv_hook_unregister(&idle);
+	iv_hook_unregister(&prepare);
 	iv_task_unregister(&later);
 	iv_timer_unregister(&far);
 	iv_timer_unregister(&near);
@@ -90,11 +111,6 @@ FATAL_TEST(name, text)							\
 	break_it(break_##name);						\
 }									\
 static void break_##name(void *unused __attribute__((unused)))
-
-static void nothing(void *unused)
-{
-	(void)unused;
-}
 
 TEST(what_is_not_broken)
 {
@@ -191,10 +207,9 @@ BREAK(task_forgotten_in_its_list, "was freed or overwritten")
 	ivi_task(&later)->state = 0;
 }
 
-BREAK(task_initialised_while_registered, "is not linked in both directions")
+BREAK(task_not_in_its_list, "is not linked in both directions")
 {
-	IV_TASK_INIT(&later);
-	iv_task_register(&later);
+	INIT_IV_LIST_HEAD(&ivi_task(&later)->node);
 }
 
 BREAK(task_of_another_loop, "is of another loop")
@@ -264,10 +279,6 @@ BREAK(number_left, "has one that is not registered")
 	loop->fds.numbers[0] |= UINT64_C(1) << 63;
 }
 
-BREAK(handled_but_not_registered, "is being handled, but is not registered")
-{
-	loop->fds.handled = ivi_fd(&other);
-}
 
 BREAK(fd_not_counted, "is held by fewer than are registered")
 {
@@ -324,11 +335,6 @@ BREAK(asleep_while_it_runs, "says that the loop sleeps")
 	loop->events.asleep = 1;
 }
 
-BREAK(too_few_posters, "has fewer than no posters")
-{
-	loop->events.posters = -1;
-}
-
 BREAK(channel_watched_in_vain, "is watched for nothing")
 {
 	loop->events.native = true;
@@ -340,4 +346,56 @@ BREAK(channel_watched_in_vain, "is watched for nothing")
 BREAK(loop_of_nobody, "is not the one that runs")
 {
 	loop->run.depth = 0;
+}
+
+/* ---- Hooks and calls ------------------------------------------------------ */
+
+BREAK(hook_forgotten_in_its_list, "was freed or overwritten")
+{
+	ivi_hook(&prepare)->state = 0;
+}
+
+BREAK(hook_of_another_loop, "is of another loop")
+{
+	ivi_hook(&idle)->owner = NULL;
+}
+
+BREAK(hook_not_linked_back, "is not linked in both directions")
+{
+	ivi_hook(&idle)->node.prev = NULL;
+}
+
+BREAK(hooks_that_are_not_called, "has not those that are registered")
+{
+	loop->hooks.used &= ~(1U << IV_HOOK_PREPARE);
+}
+
+BREAK(turns_that_are_not_special, "does not call its hooks")
+{
+	loop->run.special = false;
+}
+
+BREAK(idle_hook_that_does_not_hold, "is held by fewer")
+{
+	ivi_release(loop);
+}
+
+BREAK(reference_that_is_not_counted, "is held by more")
+{
+	iv_ref();
+	loop->refs--;
+}
+
+BREAK(call_of_another_loop, "was posted, but is not registered here")
+{
+	IV_CALL_INIT(&call);
+	call.handler = never_handler;
+	iv_loop_call(iv_loop_self(), &call);
+	iv_task_unregister(&loop->events.local);
+	ivi_call(&call)->event.owner = IVI_EVENT_PENDING | IVI_EVENT_CALL;
+}
+
+BREAK(channel_without_its_users, "has not as many users as there are")
+{
+	loop->events.users++;
 }

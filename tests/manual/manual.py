@@ -34,6 +34,13 @@ SECTIONS = ("NAME", "LIBRARY", "SYNOPSIS", "DESCRIPTION", "RETURN VALUES",
             "EXAMPLES", "ERRORS", "THREADS", "NOTES", "SEE ALSO", "HISTORY")
 SECONDS = 30
 
+# Pages about lib/compat: where the headers are, how a program is compiled, and
+# what it is linked with before the library.
+COMPAT = {
+    "evio": ("ivykis-evio", "-DEVIO_COMPAT=1", "lib/libivykis-evio.a"),
+    "evio2": ("ivykis-evio", "-DEVIO_COMPAT=2", "lib/libivykis-evio2.a"),
+}
+
 results = []
 
 
@@ -109,12 +116,14 @@ def read_pages():
 
 
 def lint(page):
-    """Other manuals need not be installed where this one is checked."""
+    """Other manuals need not be installed where this one is checked, and the
+    foot names us: these pages are of no base system."""
     _, out = run(["mandoc", "-T", "lint", page.path], cwd=SRC)
     return "\n".join(
         line for line in out.splitlines()
         if "outdated mandoc.db" not in line
-        and "referenced manual not found" not in line)
+        and "referenced manual not found" not in line
+        and "operating system explicitly specified" not in line)
 
 
 def man_warnings(page):
@@ -204,8 +213,8 @@ def members(text):
     text = re.sub(r"/\*.*?\*/", "", text, flags=re.S)
     for declaration in text.split(";")[:-1]:
         m = re.search(r"\(\*(\w+)\)\s*\(", declaration)
-        yield m.group(1) if m else re.search(r"(\w+)\s*$",
-                                             declaration).group(1)
+        m = m or re.search(r"(\w+)(?:\[\d+\])?\s*$", declaration)
+        yield m.group(1)
 
 
 MEMBER = """_Static_assert(offsetof(struct {0}, {1}) ==
@@ -228,7 +237,21 @@ def synopsis_program(page):
     return "".join(code)
 
 
+def header_path(header):
+    for path in glob.glob(os.path.join(SRC, "include", "ivykis-*", header)):
+        return os.path.relpath(path, SRC)
+    return os.path.join("include", header)
+
+
+def compat_options(name):
+    """NAME begins with that of a page."""
+    compat = COMPAT.get(name.split("_")[0])
+    return compat and ["-I" + os.path.join(SRC, "include", compat[0]),
+                       compat[1]] or []
+
+
 def compile_source(name, text, *options):
+    options = compat_options(name) + list(options)
     with open(name + ".c", "w", encoding="utf-8") as f:
         f.write(text)
     code, out = run(CC + CFLAGS + STRICT.split() +
@@ -258,7 +281,7 @@ def errors_in(text):
 def comments_about(names, header):
     """Comments are in front of what they are about."""
     for m in re.finditer(r"/\*(.*?)\*/\n(.*?)(?=^/\*|\Z)",
-                         read("include", header), flags=re.M | re.S):
+                         read(header_path(header)), flags=re.M | re.S):
         if names & set(re.findall(r"\w+", m.group(2))):
             yield m.group(1)
 
@@ -310,9 +333,11 @@ def check_shown(page):
 
 
 def link(name):
+    compat = COMPAT.get(name.split("_")[0], ())
     code, out = run([os.path.join(BUILD, "libtool"), "--silent",
                      "--mode=link", "--tag=CC", *CC, *CFLAGS, "-no-install",
                      "-pthread", "-o", name, name + ".o",
+                     *[os.path.join(BUILD, path) for path in compat[2:]],
                      os.path.join(BUILD, "lib/libivykis.la")])
     return out if code else ""
 
@@ -414,7 +439,10 @@ def check_page(page):
 
 
 def usable(page):
-    """A build without inotify lacks what its page is about."""
+    """A build without inotify, or evio, lacks what its page is about."""
+    if not all(os.path.exists(os.path.join(BUILD, path))
+               for path in COMPAT.get(page.name, ())[2:]):
+        return False
     promised = re.findall(r"(\w+);", read("lib", "libivykis.map.in"))
     built = re.findall(r"^\t(\w+);", read(BUILD, "lib", "libivykis.map"),
                        flags=re.M)

@@ -44,7 +44,7 @@ elif ! nm -D "$lib" | grep -q 'iv_inotify_register'; then
 	reason='the library was built without inotify'
 elif ! readelf -d "$lib" | grep -q 'NEEDED.*\[libc\.so\.6\]'; then
 	reason='the types of another C library have other names'
-elif nm -D "$lib" | grep -q '__[atu]*san_'; then
+elif nm -D "$lib" | grep -q 'U __[atu]*san_'; then
 	reason='the library was built with a sanitizer'
 else
 	reason=

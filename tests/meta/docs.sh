@@ -8,4 +8,4 @@
 . "${top_srcdir:=.}/tests/meta/tap.sh"
 
 have python3 || skip_all 'no python3'
-exec python3 "$top_srcdir/tests/docs/docs.py"
+python3 "$top_srcdir/tests/docs/docs.py"

@@ -29,7 +29,7 @@ none "$(awk '
 			guard = 0
 		else
 			print FILENAME ":" FNR ": " $0
-	}' $inner)" 'no conditionals in base, loop, mod'
+	}' $inner)" 'no conditionals in base, loop, mod, compat'
 
 none "$(awk '
 	FNR == 1 { guard = 1 }

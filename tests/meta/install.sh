@@ -15,9 +15,12 @@ trap 'rm -rf "$tmp" "$root"' EXIT
 cat >"$tmp/dirs.in" <<'EOF'
 prefix='@prefix@' exec_prefix="@exec_prefix@" libdir="@libdir@"
 includedir="@includedir@" datarootdir="@datarootdir@" mandir="@mandir@"
+datadir="@datadir@"
+PACKAGE_TARNAME='@PACKAGE_TARNAME@' docdir="@docdir@"
 pkgconfigdir="@pkgconfigdir@" version_info='@LT_VERSION_INFO@'
 shared='@enable_shared@' static='@enable_static@'
 inotify='@USE_INOTIFY_TRUE@' man='@INSTALL_MAN_TRUE@' pkg_config='@PKG_CONFIG@'
+evio='@USE_EVIO_TRUE@' libev='@enable_libev@'
 special='@enable_debug@ @enable_sanitizers@ @enable_coverage@'
 EOF
 (cd "$top_builddir" && ./config.status -q --file="-:-" <"$tmp/dirs.in") \
@@ -27,8 +30,8 @@ grep -q '^prefix=' "$tmp/dirs" || skip_all 'config.status does not say where'
 . "$tmp/dirs"
 : "${libdir?}" "${includedir?}" "${mandir?}" "${pkgconfigdir?}"
 : "${version_info?}" "${shared?}" "${static?}" "${inotify?}" "${special?}"
-: "${man?}"
-: "${pkg_config?}"
+: "${libev?}" "${evio?}" "${man?}" "${docdir?}"
+: "${pkg_config?}" "${datadir?}"
 
 # The file name of the library, by libtool's rule for Linux.
 real_name() {
@@ -38,19 +41,45 @@ real_name() {
 	echo "libivykis.so.$((current - age)).$age.$revision"
 }
 
+libev_files() {
+	[ "$shared" != yes ] || printf "$libdir/ivykis/%s\n" \
+		libev.so libev.so.4 libev.so.4.0.0
+	[ "$static" != yes ] || echo "$libdir/ivykis/libev.a"
+	echo "$libdir/ivykis/libev.la"
+	echo "$pkgconfigdir/ivykis-ev.pc"
+	printf "$includedir/ivykis-ev/%s\n" ev.h ev++.h event.h
+}
+
 expected() {
 	[ "$shared" != yes ] || printf "$libdir/%s\n" \
 		libivykis.so libivykis.so.0 "$(real_name)"
+	[ "$shared" != yes ] || printf "$datadir/gdb/auto-load$libdir/%s-gdb.py\n" \
+		"$(real_name)"
 	[ "$static" != yes ] || echo "$libdir/libivykis.a"
 	echo "$libdir/libivykis.la"
 	echo "$pkgconfigdir/ivykis.pc"
 	printf "$libdir/cmake/ivykis/%s\n" ivykis-config.cmake \
 		ivykis-config-version.cmake
-	for header in iv iv_avl iv_event iv_event_raw iv_fd_pump iv_inotify \
-			iv_list iv_popen iv_signal iv_thread iv_tls iv_wait iv_work
+	for header in iv iv_alarm iv_avl iv_event iv_event_raw iv_fd_pump \
+			iv_follow iv_hook iv_inotify iv_inspect iv_list \
+			iv_listen iv_loop iv_path iv_popen iv_signal iv_spawn iv_thread \
+			iv_tick iv_tls iv_wait iv_work
 	do
 		[ "$header$inotify" = 'iv_inotify#' ] ||
 			echo "$includedir/$header.h"
+	done
+	[ "$evio" = '#' ] || printf '%s\n' "$includedir/ivykis-evio/evio.h" \
+		"$libdir/libivykis-evio.a" "$libdir/libivykis-evio2.a" \
+		"$pkgconfigdir/ivykis-evio.pc" "$pkgconfigdir/ivykis-evio2.pc"
+	[ "$libev" != yes ] || libev_files
+	printf "$docdir/%s\n" README.md NEWS docs/guarantees.md \
+		docs/guide.md docs/io_uring.md docs/performance.md \
+		docs/porting.md docs/tracing.md \
+		examples/README.md
+	for example in "$top_srcdir"/examples/*.c; do
+		[ "${example##*/}$inotify" = 'watch_dir.c#' ] ||
+			[ "${example##*/}$evio" = 'evio_server.c#' ] ||
+			echo "$docdir/examples/${example##*/}"
 	done
 	[ "$man" = '#' ] || for page in "$top_srcdir"/man3/*.3; do
 		echo "$mandir/man3/${page##*/}"

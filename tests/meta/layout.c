@@ -2,7 +2,9 @@
 /*
  * layout.c - sizes and offsets of the public structs, which are compiled into
  * every program that uses the library.  LP64, and ILP32 with a time_t of 32
- * or of 64 bits, which only struct iv_timer notices.
+ * or of 64 bits, which only struct iv_timer and what has one notice.  The
+ * structs for files have numbers of 64 bits as well, which each ILP32 system
+ * aligns as it likes.
  */
 #include <stddef.h>
 #include <iv.h>
@@ -10,9 +12,15 @@
 #include <iv_event.h>
 #include <iv_event_raw.h>
 #include <iv_fd_pump.h>
+#include <iv_follow.h>
+#include <iv_hook.h>
 #include <iv_list.h>
+#include <iv_listen.h>
+#include <iv_loop.h>
+#include <iv_path.h>
 #include <iv_popen.h>
 #include <iv_signal.h>
+#include <iv_spawn.h>
 #include <iv_tls.h>
 #include <iv_wait.h>
 #include <iv_work.h>
@@ -129,6 +137,39 @@ TEST_ONCE(iv_fd_pump)
 	AT(iv_fd_pump, saw_fin, 48, 32);
 }
 
+TEST_ONCE(iv_path)
+{
+	SIZE(iv_path, 96, TIME64 ? 56 : 48);
+	AT(iv_path, pathname, 0, 0);
+	AT(iv_path, flags, 8, 4);
+	AT(iv_path, interval, 16, 8);
+	AT(iv_path, cookie, 32, TIME64 ? 24 : 16);
+	AT(iv_path, handler, 40, TIME64 ? 28 : 20);
+	AT(iv_path, pad, 48, TIME64 ? 32 : 24);
+
+	if (!LP64)
+		return;
+	CHECK_INT(sizeof(struct iv_path_info), ==, 112);
+	CHECK_INT(offsetof(struct iv_path_info, mode), ==, 32);
+	CHECK_INT(offsetof(struct iv_path_info, mtime), ==, 48);
+	CHECK_INT(offsetof(struct iv_path_info, ctime), ==, 64);
+	CHECK_INT(offsetof(struct iv_path_info, spare), ==, 80);
+}
+
+TEST_ONCE(iv_follow)
+{
+	if (!LP64)
+		SKIP("it depends");
+	CHECK_INT(sizeof(struct iv_follow), ==, 104);
+	CHECK_INT(offsetof(struct iv_follow, fd), ==, 8);
+	CHECK_INT(offsetof(struct iv_follow, error), ==, 12);
+	CHECK_INT(offsetof(struct iv_follow, offset), ==, 16);
+	CHECK_INT(offsetof(struct iv_follow, interval), ==, 24);
+	CHECK_INT(offsetof(struct iv_follow, cookie), ==, 40);
+	CHECK_INT(offsetof(struct iv_follow, handler), ==, 48);
+	CHECK_INT(offsetof(struct iv_follow, pad), ==, 56);
+}
+
 TEST_ONCE(iv_inotify)
 {
 #ifdef __linux__
@@ -152,6 +193,18 @@ TEST_ONCE(iv_inotify)
 #endif
 }
 
+TEST_ONCE(iv_listen)
+{
+	SIZE(iv_listen, 280, TIME64 ? 152 : 144);
+	AT(iv_listen, fd, 0, 0);
+	AT(iv_listen, flags, 4, 4);
+	AT(iv_listen, budget, 8, 8);
+	AT(iv_listen, cookie, 16, 12);
+	AT(iv_listen, handler, 24, 16);
+	AT(iv_listen, paused, 32, 20);
+	AT(iv_listen, watch, 40, 24);
+}
+
 TEST_ONCE(iv_popen_request)
 {
 	SIZE(iv_popen_request, 32, 16);
@@ -173,6 +226,22 @@ TEST_ONCE(iv_signal)
 	AT(iv_signal, an, 24, 16);
 	AT(iv_signal, active, 56, 32);
 	AT(iv_signal, ev, 64, 36);
+}
+
+TEST_ONCE(iv_spawn)
+{
+	SIZE(iv_spawn, 136, 76);
+	POINTER_ALIGNED(iv_spawn);
+	AT(iv_spawn, file, 0, 0);
+	AT(iv_spawn, argv, 8, 4);
+	AT(iv_spawn, envp, 16, 8);
+	AT(iv_spawn, cwd, 24, 12);
+	AT(iv_spawn, flags, 32, 16);
+	AT(iv_spawn, fd, 36, 20);
+	AT(iv_spawn, cookie, 48, 32);
+	AT(iv_spawn, handler, 56, 36);
+	AT(iv_spawn, pid, 64, 40);
+	AT(iv_spawn, pad, 72, 44);
 }
 
 TEST_ONCE(iv_tls_user)
@@ -216,6 +285,25 @@ TEST_ONCE(iv_work)
 	AT(iv_work_item, work, 8, 4);
 	AT(iv_work_item, completion, 16, 8);
 	AT(iv_work_item, list, 24, 12);
+}
+
+TEST_ONCE(iv_hook)
+{
+	SIZE(iv_hook, 72, 36);
+	POINTER_ALIGNED(iv_hook);
+	AT(iv_hook, point, 0, 0);
+	AT(iv_hook, cookie, 8, 4);
+	AT(iv_hook, handler, 16, 8);
+	AT(iv_hook, pad, 24, 12);
+}
+
+TEST_ONCE(iv_call)
+{
+	SIZE(iv_call, 64, 32);
+	POINTER_ALIGNED(iv_call);
+	AT(iv_call, cookie, 0, 0);
+	AT(iv_call, handler, 8, 4);
+	AT(iv_call, pad, 16, 8);
 }
 
 TEST_ONCE(constants)

@@ -12,7 +12,7 @@ cd "$top_srcdir/lib/loop" || exit 1
 # What is not a slice belongs to the loop itself.
 owner() {
 	case $1 in
-	check|now|run|tls)	echo "^$1\\.[ch]:" ;;
+	check|meter|now|run|tls)	echo "^$1\\.[ch]:" ;;
 	tasks|timers|fds|events|hooks)	echo "^${1%s}\\.[ch]:" ;;
 	slots|users)		echo '^\(tls\|loop\)\.[ch]:' ;;
 	*)			echo '^loop\.[ch]:' ;;

@@ -32,6 +32,11 @@ else
 	skip 'ivykis.pc' 'not configured'
 fi
 
+if [ -f "$top_builddir/ivykis-ev.pc" ]; then
+	equal "$(first "$top_builddir/ivykis-ev.pc" 's/^Version: *//p')" \
+		"$version" 'ivykis-ev.pc'
+fi
+
 # agrees FILE SED-SCRIPT: a file that configure makes
 agrees() {
 	if [ -f "$top_builddir/$1" ]; then
@@ -42,6 +47,13 @@ agrees() {
 		skip "$1" 'not configured'
 	fi
 }
+equal "$(first "$top_srcdir/include/iv.h" \
+	's/^#define IV_VERSION[[:space:]]*\([0-9]*\)$/\1/p')" \
+	"$(echo "$version" | awk -F. '{ print 10000 * $1 + 100 * $2 + $3 }')" \
+	'IV_VERSION'
+
+agrees lib/compat/evio/ivykis-evio.pc 's/^Version: *//p'
+agrees lib/compat/evio/ivykis-evio2.pc 's/^Version: *//p'
 agrees rpm/ivykis.spec 's/^Version: *//p'
 agrees cmake/ivykis-config-version.cmake \
 	's/^set(PACKAGE_VERSION "*\([0-9.]*\)"*)$/\1/p'
@@ -54,14 +66,11 @@ else
 	skip 'debian/changelog' 'not in this tree'
 fi
 
-pages=$(find "$top_srcdir/man3" -name '*.3' 2>/dev/null | sort)
-if [ -n "$pages" ]; then
-	# Those that name a version.
-	none "$(find "$top_srcdir/man3" -name '*.3' \
-		-exec grep -H '^\.\(TH\|Os\) .*ivykis' {} + |
-		grep -v "ivykis $version")" 'manual pages'
-else
-	skip 'manual pages' 'there are none'
-fi
+# But for those that are one line, ".so man3/OTHER.3".
+none "$(find "$top_srcdir/man3" -name '*.3' -exec sh -c '
+	for page; do
+		grep -q "^\.so " "$page" ||
+			grep -Fqx ".Os \"ivykis $0\"" "$page" || echo "$page"
+	done' "$version" {} +)" 'the foot of each manual page'
 
 finish

@@ -7,9 +7,10 @@
 #include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
+#ifdef HAVE_PIDFD
 #include <sys/ptrace.h>
+#endif
 #include <sys/resource.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <iv_popen.h>
 #include <iv_signal.h>
@@ -41,6 +42,8 @@ int __real_dup2(int from, int to);
 int __wrap_dup2(int from, int to);
 int __real_kill(pid_t pid, int sig);
 int __wrap_kill(pid_t pid, int sig);
+long __real_syscall(long nr, long a, long b, long c, long d, long e, long f);
+long __wrap_syscall(long nr, long a, long b, long c, long d, long e, long f);
 
 static pid_t last_child;
 
@@ -85,14 +88,10 @@ static int64_t sent_at[64];
 static unsigned sent_count, sent_max;
 static int kill_error;
 
-int __wrap_kill(pid_t pid, int sig)
+static int signalled(pid_t pid, int sig)
 {
 	siginfo_t info;
 
-	/* Never to everybody, no matter what is broken. */
-	CHECK(pid != -1 && pid != 0);
-	if (pid != watched)
-		return __real_kill(pid, sig);
 	CHECK_INT(sent_count, <, sent_max);
 	sent[sent_count] = sig;
 	sent_at[sent_count++] = spy_clock();
@@ -103,6 +102,25 @@ int __wrap_kill(pid_t pid, int sig)
 	}
 	errno = kill_error;
 	return kill_error == 0 ? 0 : -1;
+}
+
+int __wrap_kill(pid_t pid, int sig)
+{
+	/* Never to everybody, no matter what is broken. */
+	CHECK(pid != -1 && pid != 0);
+	return pid == watched ? signalled(pid, sig) : __real_kill(pid, sig);
+}
+
+/* What the C library has no function for.  The only child is the watched. */
+long __wrap_syscall(long nr, long a, long b, long c, long d, long e, long f)
+{
+#ifdef SYS_pidfd_open
+	if (nr == SYS_waitid)
+		waits++;
+	if (nr == SYS_pidfd_send_signal && b != 0 && watched != 0)
+		return signalled(watched, (int)b);
+#endif
+	return __real_syscall(nr, a, b, c, d, e, f);
 }
 
 static int64_t now_ns(void)
@@ -313,6 +331,7 @@ TEST(the_handler_keeps_errno_when_it_cannot_write)
 
 #define CHILDREN	400
 
+#ifdef __linux__
 static struct iv_wait_interest many[CHILDREN];
 static unsigned many_ended;
 
@@ -335,6 +354,7 @@ static void wait_for_eof(void *_fds)
 		;
 	_exit(0);
 }
+#endif
 
 #ifdef HAVE_PIDFD
 static void need_pidfd(void)

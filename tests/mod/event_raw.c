@@ -5,7 +5,6 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
-#include <sys/syscall.h>
 #include <iv_event_raw.h>
 #include "harness/spy.h"
 #include "harness/test.h"
@@ -493,6 +492,105 @@ TEST(a_forked_child_posts_through_a_pipe)
 	check_fork();
 }
 
+static struct iv_event_raw shared_raw;
+static struct tally shared_tally;
+
+/* It goes on with the loop, and there finds only its own posts. */
+static void child_goes_on(void *unused)
+{
+	(void)unused;
+	quit_after_turns(3);
+	iv_main();
+	CHECK_INT(shared_tally.calls, ==, 0);
+	iv_event_raw_post(&shared_raw);
+	quit_after_turns(3);
+	iv_main();
+	CHECK_INT(shared_tally.calls, ==, 1);
+	iv_event_raw_unregister(&shared_raw);
+	iv_main();
+	iv_deinit();
+}
+
+TEST(a_child_that_goes_on_takes_no_call_away)
+{
+	iv_init();
+	IV_EVENT_RAW_INIT(&shared_raw);
+	shared_raw.handler = tally;
+	shared_raw.cookie = &shared_tally;
+	CHECK_INT(iv_event_raw_register(&shared_raw), ==, 0);
+	iv_event_raw_post(&shared_raw);
+	reap_child(fork_child(child_goes_on, NULL));
+	quit_after_turns(3);
+	iv_main();
+	CHECK_INT(shared_tally.calls, ==, 1);
+	iv_event_raw_unregister(&shared_raw);
+	iv_deinit();
+}
+
+static struct iv_event_raw due[2];
+static struct tally due_tally[2];
+static pid_t (*fork_by)(void);
+static int in_child;
+
+/* The other one is due as well. */
+static void fork_and_tally(void *_tally)
+{
+	static int forked;
+	pid_t pid;
+
+	tally(_tally);
+	if (forked)
+		return;
+	forked = 1;
+	pid = (pid_t)CHECK_SYS(fork_by());
+	in_child = pid == 0;
+	if (pid > 0)
+		reap_child(pid);
+}
+
+/* The child comes to the end of the turn first. */
+static void check_forked_in_a_handler(void)
+{
+	int i;
+
+	iv_init();
+	for (i = 0; i < 2; i++) {
+		due_tally[i] = (struct tally) { 0, 0 };
+		IV_EVENT_RAW_INIT(&due[i]);
+		due[i].handler = fork_and_tally;
+		due[i].cookie = &due_tally[i];
+		CHECK_INT(iv_event_raw_register(&due[i]), ==, 0);
+		iv_event_raw_post(&due[i]);
+	}
+	quit_after_turns(4);
+	iv_main();
+	CHECK_INT(due_tally[0].calls + due_tally[1].calls, ==, 2 - in_child);
+	for (i = 0; i < 2; i++)
+		iv_event_raw_unregister(&due[i]);
+	iv_deinit();
+	if (in_child)
+		_exit(0);
+}
+
+TEST(forked_while_another_is_due)
+{
+	fork_by = fork;
+	check_forked_in_a_handler();
+}
+
+#if defined(__linux__) && defined(SYS_clone) && !defined(__s390__)
+static pid_t clone_process(void)
+{
+	return (pid_t)syscall(SYS_clone, SIGCHLD, NULL, NULL, NULL, NULL);
+}
+
+TEST(cloned_while_another_is_due)
+{
+	fork_by = clone_process;
+	check_forked_in_a_handler();
+}
+#endif
+
 /* ---- Descriptors ---------------------------------------------------------- */
 
 static void check_flags(int fd)
@@ -648,6 +746,40 @@ TEST(posting_is_interrupted)
 	iv_deinit();
 }
 
+/* ---- Foreign code ---------------------------------------------------------- */
+
+static void stop_counting(void *n)
+{
+	++*(int *)n;
+	iv_quit();
+}
+
+TEST(foreign_code_writes_to_the_descriptor)
+{
+	const uint64_t one = 1;
+	struct iv_event_raw *ev;
+	int n = 0;
+
+	iv_init();
+	ev = start(stop_counting, &n);
+	CHECK_INT(write(iv_event_raw_fd(ev), &one, sizeof(one)), ==, 8);
+	CHECK_INT(write(iv_event_raw_fd(ev), &one, sizeof(one)), ==, 8);
+	iv_main();
+	CHECK_INT(n, ==, 1);
+	CHECK_INT(write(iv_event_raw_fd(ev), &one, sizeof(one)), ==, 8);
+	iv_main();
+	CHECK_INT(n, ==, 2);
+	iv_event_raw_unregister(ev);
+	CHECK_INT(iv_event_raw_fd(ev), ==, -1);
+	free(ev);
+	iv_deinit();
+}
+
+FATAL_TEST(fd_null, "iv_event_raw_fd: the struct iv_event_raw pointer is NULL")
+{
+	iv_event_raw_fd(NULL);
+}
+
 /* ---- Misuse --------------------------------------------------------------- */
 
 FATAL_TEST(register_without_a_loop, "iv_event_raw_register: ")
@@ -665,6 +797,36 @@ FATAL_TEST(register_without_a_handler, "iv_event_raw_register: ")
 {
 	iv_init();
 	iv_event_raw_register(prepare(NULL, NULL));
+}
+
+FATAL_TEST(register_twice, " is already registered")
+{
+	struct iv_event_raw *ev;
+
+	iv_init();
+	ev = start(never_handler, NULL);
+	IV_EVENT_RAW_INIT(ev);
+	iv_event_raw_register(ev);
+}
+
+/* For programs in which IV_EVENT_RAW_INIT() does nothing. */
+TEST(one_that_a_loop_has_left_may_be_registered)
+{
+	struct iv_event_raw *ev;
+	int rfd, wfd;
+
+	iv_init();
+	ev = start(never_handler, NULL);
+	rfd = ev->event_rfd.fd;
+	wfd = ev->event_wfd;
+	iv_deinit();
+	CHECK_SYS(close(rfd));
+	if (wfd != rfd)
+		CHECK_SYS(close(wfd));
+	iv_init();
+	CHECK_SYS(iv_event_raw_register(ev));
+	end(ev);
+	iv_deinit();
 }
 
 FATAL_TEST(unregister_null, "iv_event_raw_unregister: ")

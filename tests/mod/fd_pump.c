@@ -182,8 +182,7 @@ TEST_ONCE(the_end_behind_data)
 
 static void end_relayed(void)
 {
-	int from[2], to[2];
-	size_t filled;
+	int from[2], to[2], full[2];
 	struct rig r;
 
 	/* Nothing buffered. */
@@ -200,23 +199,25 @@ static void end_relayed(void)
 	close_pair(from);
 	close_pair(to);
 
-	/* Something buffered: not before it is written. */
+	/* Something buffered: once, and not before it is written.  Only a pipe
+	   is full for splice(2) on all kernels, so it stands in at first. */
 	socket_pair(from);
 	socket_pair(to);
-	filled = fill(to[1]);
-	rig_init(&r, from[0], to[1], IV_FD_PUMP_FLAG_RELAY_EOF);
+	pipe_pair(full);
+	fill(full[1]);
+	rig_init(&r, from[0], full[1], IV_FD_PUMP_FLAG_RELAY_EOF);
 	put(from[1], "x");
 	CHECK_SYS(shutdown(from[1], SHUT_WR));
 	STEP(&r, 1, 1, 1);
 	STEP(&r, 1, 0, 1);
-	CHECK_INT(drain(to[0]), ==, filled);
-	expect(to[0], "");
+	CHECK_SYS(dup2(to[1], full[1]));
 	STEP(&r, 0, 0, 0);
 	expect(to[0], "x");
 	expect_end(to[0]);
 	iv_fd_pump_destroy(&r.pump);
 	close_pair(from);
 	close_pair(to);
+	close_pair(full);
 }
 
 TEST_ONCE(the_end_is_relayed_once_all_is_written)
@@ -873,6 +874,15 @@ FATAL_TEST_ONCE(pump_after_destroy, "iv_fd_pump_pump: already destroyed")
 	rig_init(&r, 0, 1, 0);
 	iv_fd_pump_destroy(&r.pump);
 	iv_fd_pump_pump(&r.pump);
+}
+
+FATAL_TEST_ONCE(pump_of_garbage, "was never initialised, or has been")
+{
+	struct iv_fd_pump pump;
+
+	iv_init();
+	memset(&pump, 0x5a, sizeof(pump));
+	iv_fd_pump_pump(&pump);
 }
 
 FATAL_TEST_ONCE(destroy_twice, "iv_fd_pump_destroy: already destroyed")

@@ -215,6 +215,17 @@ TEST_ONCE(splice_becomes_einval)
 	check_refusal(EINVAL, 1);
 }
 
+TEST_ONCE(splice_becomes_eacces)
+{
+	check_refusal(EACCES, 1);
+}
+
+/* As good an error as any, for who writes a filter. */
+TEST_ONCE(splice_becomes_eio)
+{
+	check_refusal(EIO, 1);
+}
+
 /* There is room in the pipe, so that reading is what is refused. */
 TEST_ONCE(reading_is_refused_with_data_in_the_pipe)
 {
@@ -347,6 +358,235 @@ TEST_ONCE(urgent_data_in_the_stream)
 TEST_ONCE(urgent_data_before_the_end)
 {
 	check_urgent(1);
+}
+
+/*
+ * The same behind data that does not get out: whoever waits for more to read
+ * would be called for ever.
+ */
+TEST_ONCE(urgent_data_while_the_target_is_full)
+{
+	int from[2], to[2], on = 1, steps = 0;
+	struct pollfd pfd;
+	struct rig r;
+
+	needs_splice();
+	iv_init();
+	tcp_pair(from);
+	pipe_pair(to);
+	fill(to[1]);
+	CHECK_SYS(setsockopt(from[0], SOL_SOCKET, SO_OOBINLINE, &on,
+			     sizeof(on)));
+	rig_init(&r, from[0], to[1], 0);
+	put(from[1], "abc");
+	CHECK_INT(send(from[1], "!", 1, MSG_OOB), ==, 1);
+	put(from[1], "def");
+	while (r.in) {
+		CHECK_INT(steps++, <, 100);
+		pfd = (struct pollfd) { .fd = from[0], .events = POLLIN };
+		CHECK_INT(poll(&pfd, 1, 5000), ==, 1);
+		CHECK_INT(iv_fd_pump_pump(&r.pump), ==, 1);
+	}
+	CHECK_SYS(shutdown(from[1], SHUT_WR));
+	drain(to[0]);
+	for (steps = 0; iv_fd_pump_pump(&r.pump) > 0; steps++)
+		CHECK_INT(steps, <, 100);
+	expect(to[0], "abc!def");
+	iv_fd_pump_destroy(&r.pump);
+	close_pair(from);
+	close_pair(to);
+	iv_deinit();
+}
+
+/* ---- Data that comes at the wrong moment -------------------------------- */
+
+static int splices, arrives_at, arrives_in;
+
+ssize_t __real_splice(int, loff_t *, int, loff_t *, size_t, unsigned);
+ssize_t __wrap_splice(int, loff_t *, int, loff_t *, size_t, unsigned);
+
+/* After the call ARRIVES_AT there is something to read, if there was not. */
+ssize_t __wrap_splice(int from, loff_t *from_at, int to, loff_t *to_at,
+		      size_t len, unsigned flags)
+{
+	ssize_t ret = __real_splice(from, from_at, to, to_at, len, flags);
+	int err = errno;
+
+	if (++splices == arrives_at)
+		put(arrives_in, "late");
+	errno = err;
+	return ret;
+}
+
+/* It is no reason to give up splicing. */
+TEST_ONCE(data_that_comes_after_splice_found_none)
+{
+	int from[2], to[2];
+	struct rig r;
+
+	needs_splice();
+	iv_init();
+	socket_pair(from);
+	socket_pair(to);
+	rig_init(&r, from[0], to[1], 0);
+	arrives_in = from[1];
+	arrives_at = splices + 1;
+	STEP(&r, 1, 1, 0);
+	CHECK_INT(splices, >=, arrives_at);
+	expect(to[0], "late");
+	splices = arrives_at = 0;
+	put(from[1], "more");
+	STEP(&r, 1, 1, 0);
+	CHECK_INT(splices, ==, 2);
+	expect(to[0], "more");
+	iv_fd_pump_destroy(&r.pump);
+	close_pair(from);
+	close_pair(to);
+	iv_deinit();
+}
+
+/* ---- A forked child has the same pipes ---------------------------------- */
+
+static int from_child[2], to_child[2];
+
+/* Data that does not get out stays in the pump's pipe. */
+static void hold(struct rig *r, int from[2], int to[2], const char *text)
+{
+	socket_pair(from);
+	pipe_pair(to);
+	fill(to[1]);
+	rig_init(r, from[0], to[1], 0);
+	put(from[1], text);
+	STEP(r, 1, 1, 1);
+}
+
+static void let_go(struct rig *r, int from[2], int to[2], const char *text)
+{
+	drain(to[0]);
+	STEP(r, 1, 1, 0);
+	expect(to[0], text);
+	iv_fd_pump_destroy(&r->pump);
+	close_pair(from);
+	close_pair(to);
+}
+
+static void pump_one_more(void)
+{
+	int from[2], to[2];
+	struct rig r;
+
+	hold(&r, from, to, "more");
+	let_go(&r, from, to, "more");
+}
+
+static void take_turns(void)
+{
+	char c;
+
+	poke(from_child[1]);
+	CHECK_INT(read(to_child[0], &c, 1), ==, 1);
+}
+
+static void pump_in_child(void *turn)
+{
+	int from[2], to[2];
+	struct rig r;
+
+	if (turn != NULL) {
+		quit_after_turns(2);
+		iv_main();
+	}
+	hold(&r, from, to, "child");
+	take_turns();
+	let_go(&r, from, to, "child");
+	iv_deinit();
+}
+
+static void fork_between_pumps(void *turn)
+{
+	int from[2], to[2];
+	struct rig r;
+	pid_t pid;
+	char c;
+
+	needs_splice();
+	iv_init();
+	make_pipe(from_child);
+	make_pipe(to_child);
+	/* Of two pipes in the cache. */
+	hold(&r, from, to, "before");
+	pump_one_more();
+	let_go(&r, from, to, "before");
+
+	pid = fork_child(pump_in_child, turn);
+	CHECK_INT(read(from_child[0], &c, 1), ==, 1);
+	hold(&r, from, to, "parent");
+	let_go(&r, from, to, "parent");
+	poke(to_child[1]);
+	reap_child(pid);
+	close_pair(from_child);
+	close_pair(to_child);
+	iv_deinit();
+}
+
+TEST_ONCE(a_child_pumps_in_the_handler_that_forked)
+{
+	fork_between_pumps(NULL);
+}
+
+TEST_ONCE(a_child_goes_on_with_the_loop_and_pumps)
+{
+	static int turn;
+
+	fork_between_pumps(&turn);
+}
+
+/* What is in the pump then, and where both have the same pipe, is the one's who
+   goes on with it. */
+static void destroy_in_child(void *_r)
+{
+	struct rig *r = _r;
+
+	iv_fd_pump_destroy(&r->pump);
+	iv_deinit();
+}
+
+TEST_ONCE(a_child_destroys_a_pump_that_holds_data)
+{
+	int from[2], to[2];
+	struct rig r;
+
+	needs_splice();
+	iv_init();
+	hold(&r, from, to, "kept");
+	reap_child(fork_child(destroy_in_child, &r));
+	let_go(&r, from, to, "kept");
+	iv_deinit();
+}
+
+/* Those that wait for use are of no use there. */
+static void count_in_child(void *_n)
+{
+	quit_after_turns(2);
+	iv_main();
+	CHECK_INT(open_fds(), ==, *(int *)_n - 4);
+	iv_deinit();
+}
+
+TEST_ONCE(a_child_closes_the_pipes_of_its_parent)
+{
+	int from[2], to[2], n;
+	struct rig r;
+
+	needs_splice();
+	iv_init();
+	hold(&r, from, to, "one");
+	pump_one_more();
+	let_go(&r, from, to, "one");
+	n = open_fds();
+	reap_child(fork_child(count_in_child, &n));
+	CHECK_INT(open_fds(), ==, n);
+	iv_deinit();
 }
 
 struct refused_transfer {

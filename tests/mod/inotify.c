@@ -3,9 +3,9 @@
  * inotify.c - tests of iv_inotify: instances, events, errors, misuse.
  */
 #include <fcntl.h>
+#include <setjmp.h>
 #include <stdio.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 #include "mod/inotify_rig.h"
 
@@ -60,6 +60,7 @@ TEST(no_descriptor_left)
 	long blocks;
 
 	iv_init();
+	end_instance(new_instance());
 	blocks = spy_blocks();
 	leave_fds(0);
 	CHECK_ERRNO(iv_inotify_register(in), EMFILE);
@@ -79,6 +80,7 @@ TEST(no_memory)
 	long blocks;
 
 	iv_init();
+	end_instance(new_instance());
 	blocks = spy_blocks();
 	spy_fail(SPY_MALLOC, 1, 1, ENOMEM);
 	CHECK_ERRNO(iv_inotify_register(in), ENOMEM);
@@ -368,6 +370,13 @@ static int queue_length(void)
 	return n;
 }
 
+static void renew(void *cookie, struct inotify_event *ev)
+{
+	record((void *)(uintptr_t)"renewed", ev);
+	CHECK_INT(ev->wd, ==, -1);
+	CHECK_SYS(iv_inotify_watch_register(cookie));
+}
+
 TEST(queue_overflow_is_not_reported)
 {
 	struct tally t = { 0, 0 };
@@ -391,6 +400,44 @@ TEST(queue_overflow_is_not_reported)
 	turns(4);
 	CHECK_INT(t.calls, ==, length + 1);
 	unwatch(w);
+	end_instance(in);
+	iv_deinit();
+}
+
+/* Only who asks for it learns that there is something to look for. */
+TEST(queue_overflow_is_reported_to_those_who_ask)
+{
+	struct iv_inotify *in;
+	struct iv_inotify_watch *w[5];
+	struct tally t = { 0, 0 };
+	int i, length = queue_length();
+
+	iv_init();
+	in = new_instance();
+	create("x");
+	create("y");
+	w[0] = new_watch(in, path("x"), IN_MODIFY | IN_ACCESS, NULL);
+	w[0]->handler = count_event;
+	w[0]->cookie = &t;
+	CHECK_SYS(iv_inotify_watch_register(w[0]));
+	w[1] = watch(in, path("x"), IN_DELETE | IN_Q_OVERFLOW, "x");
+	w[2] = watch(in, path("y"), IN_Q_OVERFLOW, "y");
+	w[3] = watch(in, path("y"), IN_ONESHOT | IN_Q_OVERFLOW, "once");
+	w[4] = new_watch(in, path("y"), IN_ONESHOT | IN_Q_OVERFLOW, NULL);
+	w[4]->handler = renew;
+	w[4]->cookie = w[4];
+	CHECK_SYS(iv_inotify_watch_register(w[4]));
+	make_nameless_events("x", length);
+	turns((unsigned)length / 1024 + 8);
+	CHECK_INT(t.calls, ==, length);
+	CHECK_STR(seen(), "x:overflow renewed:overflow once:overflow y:overflow ");
+
+	/* Again, and again at once. */
+	make_nameless_events("x", length);
+	turns((unsigned)length / 1024 + 8);
+	CHECK_STR(seen(), "x:overflow renewed:overflow y:overflow ");
+	for (i = 0; i < 5; i++)
+		unwatch(w[i]);
 	end_instance(in);
 	iv_deinit();
 }
@@ -420,6 +467,117 @@ TEST(events_of_a_watch_that_is_gone_are_dropped)
 	unwatch(w2);
 	end_instance(in);
 	iv_deinit();
+}
+
+/* ---- Handlers that run the loop, or leave it by the back door ------------- */
+
+static void record_twice(void *cookie, struct inotify_event *ev)
+{
+	char name[16];
+
+	record(cookie, ev);
+	strcpy(name, ev->name);
+	if (strcmp(name, "a") == 0) {
+		create("b");
+		turns(4);
+	}
+	CHECK_STR(ev->name, name);
+}
+
+/* The event stays what it was, though others are read and handled. */
+TEST(a_handler_that_runs_the_loop_keeps_its_event)
+{
+	struct iv_inotify *in;
+	struct iv_inotify_watch *w;
+
+	iv_init();
+	in = new_instance();
+	w = new_watch(in, tmpdir(), IN_CREATE, "w");
+	w->handler = record_twice;
+	CHECK_SYS(iv_inotify_watch_register(w));
+	create("a");
+	turns(4);
+	CHECK_STR(seen(), "w:create=a w:create=b ");
+	unwatch(w);
+	end_instance(in);
+	iv_deinit();
+}
+
+static void unregister_and_look(void *cookie, struct inotify_event *ev)
+{
+	struct iv_inotify_watch *w = cookie;
+
+	iv_inotify_unregister(w->inotify);
+	CHECK_STR(ev->name, "a");
+}
+
+TEST(the_event_outlives_its_instance)
+{
+	struct iv_inotify *in;
+	struct iv_inotify_watch *w;
+
+	iv_init();
+	in = new_instance();
+	w = new_watch(in, tmpdir(), IN_CREATE, NULL);
+	w->handler = unregister_and_look;
+	w->cookie = w;
+	CHECK_SYS(iv_inotify_watch_register(w));
+	create("a");
+	create("b");
+	turns(4);
+	discard(in, sizeof(*in));
+	discard(w, sizeof(*w));
+	iv_deinit();
+}
+
+static jmp_buf outside;
+
+static void jump_out(void *cookie, struct inotify_event *ev)
+{
+	record(cookie, ev);
+	if (strcmp(ev->name, "b") != 0)
+		longjmp(outside, 1);
+}
+
+static void jump_in(void)
+{
+	if (setjmp(outside) == 0)
+		turns(4);
+}
+
+/* What the handler did not live to see comes in the next turn. */
+static void jump_about(void *unused)
+{
+	struct iv_inotify *in;
+	struct iv_inotify_watch *w1, *w2;
+
+	(void)unused;
+	iv_init();
+	in = new_instance();
+	w1 = watch(in, tmpdir(), IN_CREATE, "w1");
+	w2 = new_watch(in, tmpdir(), IN_CREATE, "w2");
+	w2->handler = jump_out;
+	CHECK_SYS(iv_inotify_watch_register(w2));
+	create("a");
+	create("b");
+	create("c");
+	jump_in();
+	jump_in();
+	CHECK_STR(seen(), "w2:create=a w1:create=a w2:create=b w1:create=b "
+		  "w2:create=c w1:create=c ");
+	create("d");
+	jump_in();
+	unwatch(w2);
+	unwatch(w1);
+	end_instance(in);
+	CHECK_STR(seen(), "w2:create=d ");
+	_exit(0);
+}
+
+TEST(a_handler_that_does_not_return_loses_no_events)
+{
+	tmpdir();
+	reap_child(fork_child(jump_about, NULL));
 }
 
 /* ---- Watches: errors ---------------------------------------------------- */
@@ -475,6 +633,34 @@ TEST(a_watch_of_a_closed_instance_is_refused)
 	unwatch(w);
 	end_instance(other);
 	free(in);
+	iv_deinit();
+}
+
+/* For programs in which IV_INOTIFY_INIT() does nothing. */
+TEST(an_instance_that_a_loop_has_left_may_be_registered)
+{
+	static struct iv_inotify in;
+	int fd;
+
+	iv_init();
+	CHECK_SYS(iv_inotify_register(&in));
+	fd = inotify_fd();
+	iv_deinit();
+	CHECK_SYS(close(fd));
+	iv_init();
+	CHECK_SYS(iv_inotify_register(&in));
+	iv_inotify_unregister(&in);
+	iv_deinit();
+}
+
+TEST(unregistering_a_watch_of_garbage_is_harmless)
+{
+	struct iv_inotify_watch *w;
+
+	iv_init();
+	w = garbage(sizeof(*w));
+	iv_inotify_watch_unregister(w);
+	free(w);
 	iv_deinit();
 }
 
@@ -634,6 +820,15 @@ FATAL_TEST(unregister_twice, "iv_inotify_unregister: not registered")
 	iv_inotify_unregister(in);
 }
 
+FATAL_TEST(register_twice, " is already registered")
+{
+	struct iv_inotify *in;
+
+	iv_init();
+	in = new_instance();
+	iv_inotify_register(in);
+}
+
 FATAL_TEST(watch_null, "iv_inotify_watch_register: ")
 {
 	iv_init();
@@ -677,6 +872,38 @@ FATAL_TEST(watch_twice, "iv_inotify_watch_register: already registered")
 	iv_init();
 	w = watch(new_instance(), "/", IN_CREATE, "");
 	iv_inotify_watch_register(w);
+}
+
+FATAL_TEST(watch_twice_by_other_paths,
+	   "iv_inotify_watch_register: already registered")
+{
+	struct iv_inotify_watch *w;
+
+	iv_init();
+	w = watch(new_instance(), tmpdir(), IN_CREATE, "");
+	w->pathname = "/";
+	iv_inotify_watch_register(w);
+}
+
+FATAL_TEST(watch_twice_in_other_instances,
+	   "iv_inotify_watch_register: already registered")
+{
+	struct iv_inotify_watch *w;
+
+	iv_init();
+	w = watch(new_instance(), "/", IN_CREATE, "");
+	w->inotify = new_instance();
+	iv_inotify_watch_register(w);
+}
+
+FATAL_TEST(unwatch_what_never_was,
+	   "iv_inotify_watch_unregister: never registered")
+{
+	static struct iv_inotify_watch w;
+
+	iv_init();
+	w.inotify = new_instance();
+	iv_inotify_watch_unregister(&w);
 }
 
 FATAL_TEST(unwatch_null, "iv_inotify_watch_unregister: ")

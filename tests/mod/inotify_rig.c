@@ -110,12 +110,7 @@ void unwatch(struct iv_inotify_watch *w)
 
 const char *path(const char *name)
 {
-	static char buf[4][4200];
-	static unsigned which;
-	char *s = buf[which++ % 4];
-
-	snprintf(s, sizeof(buf[0]), "%s/%s", tmpdir(), name);
-	return s;
+	return in_tmpdir(name);
 }
 
 void create(const char *name)

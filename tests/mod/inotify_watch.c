@@ -623,3 +623,56 @@ TEST(a_handler_that_runs_the_loop_until_the_instance_is_gone)
 	iv_deinit();
 	CHECK_INT(spy_blocks(), ==, blocks);
 }
+
+/* ---- Forks -------------------------------------------------------------- */
+
+static struct iv_inotify *shared;
+static struct iv_inotify_watch *shared_watch;
+
+static void unregister_in_child(void *unused)
+{
+	(void)unused;
+	unwatch(shared_watch);
+	end_instance(shared);
+	iv_main();
+	iv_deinit();
+}
+
+/* The instance is the parent's as well. */
+TEST(unregistered_in_a_forked_child)
+{
+	iv_init();
+	shared = new_instance();
+	shared_watch = watch(shared, tmpdir(), IN_CREATE, "w");
+	reap_child(fork_child(unregister_in_child, NULL));
+	CHECK_INT(kernel_watches(inotify_fd()), ==, 1);
+	create("x");
+	CHECK_STR(seen(), "w:create=x ");
+	unwatch(shared_watch);
+	end_instance(shared);
+	iv_deinit();
+}
+
+static void begin_anew(void *unused)
+{
+	long blocks = spy_blocks();
+
+	(void)unused;
+	iv_init();
+	CHECK_INT(inotify_fd(), ==, -1);
+	iv_deinit();
+	CHECK_INT(spy_blocks(), <, blocks);
+}
+
+TEST(abandoned_in_a_forked_child)
+{
+	iv_init();
+	shared = new_instance();
+	shared_watch = watch(shared, tmpdir(), IN_CREATE, "w");
+	reap_child(fork_child(begin_anew, NULL));
+	create("x");
+	CHECK_STR(seen(), "w:create=x ");
+	unwatch(shared_watch);
+	end_instance(shared);
+	iv_deinit();
+}

@@ -8,7 +8,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <iv_popen.h>
 #include <iv_signal.h>
@@ -72,6 +71,22 @@ static const char *output(const char *script)
 static void expect_no_children(void)
 {
 	CHECK_ERRNO(waitpid(-1, NULL, WNOHANG), ECHILD);
+}
+
+static void check_refused(const char *file, int err)
+{
+	struct iv_popen_request req;
+	char *argv[] = { "x", NULL };
+
+	set(&req, "r", argv);
+	req.file = (char *)(uintptr_t)file;
+	CHECK_ERRNO(iv_popen_request_submit(&req), err);
+	expect_no_children();
+	iv_popen_request_close(&req);
+	set(&req, "w", argv);
+	req.file = (char *)(uintptr_t)file;
+	CHECK_ERRNO(iv_popen_request_submit(&req), err);
+	expect_no_children();
 }
 
 /* ---- Pipes ----------------------------------------------------------------------- */
@@ -307,6 +322,78 @@ TEST_ONCE(no_signals_are_blocked)
 	iv_deinit();
 }
 
+static void *be_cancelled(void *_done)
+{
+	struct iv_popen_request req;
+	int fd, old;
+
+	iv_init();
+	pthread_cancel(pthread_self());
+	fd = shell(&req, "r", "exit");
+	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &old);
+	close(fd);
+	iv_main();
+	iv_deinit();
+	*(int *)_done = 1;
+	return NULL;
+}
+
+/* The fence sees what it leaves open. */
+TEST(a_thread_is_cancelled_while_it_submits)
+{
+	pthread_t tid;
+	int done = 0;
+
+	CHECK_INT(pthread_create(&tid, NULL, be_cancelled, &done), ==, 0);
+	pthread_join(tid, NULL);
+	CHECK_INT(done, ==, 1);
+}
+
+#ifdef HAVE_PIDFD
+/* Its end is all that is to be known. */
+static void check_no_handler(void (*handler)(int))
+{
+	struct iv_popen_request req;
+	int fd = (int)syscall(SYS_pidfd_open, getpid(), 0);
+
+	if (fd < 0)
+		SKIP("no pidfds: %s", strerror(errno));
+	close(fd);
+	signal(SIGCHLD, handler);
+	iv_init();
+	fd = shell(&req, "w", "exec cat");
+	CHECK(signal(SIGCHLD, handler) == handler);
+	close(fd);
+	iv_main();
+	CHECK_PTR(req.child, ==, NULL);
+	signal(SIGCHLD, SIG_DFL);
+	iv_deinit();
+}
+
+TEST(sigchld_is_left_alone)
+{
+	check_no_handler(SIG_DFL);
+}
+
+TEST(an_ignored_sigchld_is_left_alone)
+{
+	check_no_handler(SIG_IGN);
+}
+
+TEST(programs_that_are_gone_at_once)
+{
+	int i;
+
+	signal(SIGCHLD, SIG_IGN);
+	iv_init();
+	for (i = 0; i < 20; i++)
+		CHECK_STR(output("exit"), "");
+	check_refused("/nonexistent/program", ENOENT);
+	iv_deinit();
+	signal(SIGCHLD, SIG_DFL);
+}
+#endif
+
 /* ---- Closing ------------------------------------------------------------------------ */
 
 TEST(closing_ends_the_program)
@@ -421,6 +508,46 @@ TEST(deinit_lets_go_of_programs)
 	iv_deinit();
 }
 
+/* The program is the parent's, and keeps no loop of the child running. */
+static void check_closed_in_a_child(int anew)
+{
+	struct iv_popen_request req;
+	int fd;
+	pid_t pid;
+
+	iv_init();
+	fd = shell(&req, "w", "exec cat");
+	pid = (pid_t)CHECK_SYS(fork());
+	if (pid == 0) {
+		alarm((unsigned)(5 * time_scale()));
+		if (anew)
+			iv_init();
+		iv_popen_request_close(&req);
+		iv_popen_request_close(&req);
+		iv_main();
+		iv_deinit();
+		_exit(0);
+	}
+	reap_child(pid);
+	CHECK_PTR(req.child, !=, NULL);
+	CHECK_SYS(write(fd, "x", 1));
+	close(fd);
+	iv_main();
+	CHECK_PTR(req.child, ==, NULL);
+	expect_no_children();
+	iv_deinit();
+}
+
+TEST(closed_in_a_child_that_goes_on)
+{
+	check_closed_in_a_child(0);
+}
+
+TEST(closed_in_a_child_that_begins_anew)
+{
+	check_closed_in_a_child(1);
+}
+
 TEST(somebody_else_waits_for_the_program)
 {
 	struct iv_popen_request req;
@@ -460,22 +587,6 @@ static void at_exit(void)
 {
 	if (exit_pipe_open)
 		poke(exit_pipe[1]);
-}
-
-static void check_refused(const char *file, int err)
-{
-	struct iv_popen_request req;
-	char *argv[] = { "x", NULL };
-
-	set(&req, "r", argv);
-	req.file = (char *)(uintptr_t)file;
-	CHECK_ERRNO(iv_popen_request_submit(&req), err);
-	expect_no_children();
-	iv_popen_request_close(&req);
-	set(&req, "w", argv);
-	req.file = (char *)(uintptr_t)file;
-	CHECK_ERRNO(iv_popen_request_submit(&req), err);
-	expect_no_children();
 }
 
 /* The child that could not execute runs no exit handlers of ours. */
@@ -562,6 +673,34 @@ FATAL_TEST_ONCE(close_null, "iv_popen_request_close: the struct")
 {
 	iv_init();
 	iv_popen_request_close(NULL);
+}
+
+static void close_garbage(int byte)
+{
+	struct iv_popen_request req;
+
+	memset(&req, byte, sizeof(req));
+	iv_init();
+	iv_popen_request_close(&req);
+}
+
+FATAL_TEST_ONCE(closing_garbage, "iv_popen_request_close: iv_popen_request 0x")
+{
+	close_garbage(0xa5);
+}
+
+FATAL_TEST_ONCE(closing_what_was_filled_with_ones, "is not initialised")
+{
+	close_garbage(0xff);
+}
+
+FATAL_TEST_ONCE(closing_what_points_anywhere, "is not initialised")
+{
+	struct iv_popen_request req;
+
+	iv_init();
+	req.child = &req;
+	iv_popen_request_close(&req);
 }
 
 static void submit_without(size_t member)

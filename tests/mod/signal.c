@@ -3,9 +3,9 @@
  * signal.c - iv_signal.
  */
 #include "config.h"
+#include <setjmp.h>
 #include <signal.h>
 #include <stdlib.h>
-#include <sys/syscall.h>
 #include <iv_event.h>
 #include <iv_list.h>
 #include <iv_signal.h>
@@ -72,6 +72,76 @@ static unsigned count_fds(void)
 	for (fd = 0; fd < 1000; fd++)
 		n += (unsigned)fd_is_open(fd);
 	return n;
+}
+
+/* ---- The handler ------------------------------------------------------------ */
+
+TEST(the_handler_runs_on_the_alternate_stack)
+{
+	struct iv_signal sig;
+
+	iv_init();
+	add(&sig, SIGUSR1, 0, never_handler, NULL);
+	CHECK(action_of(SIGUSR1).sa_flags & SA_ONSTACK);
+	iv_signal_unregister(&sig);
+	iv_deinit();
+}
+
+static struct sigaction chained[2];
+
+static void chain(int signum)
+{
+	chained[signum == SIGUSR1 ? 0 : 1].sa_handler(signum);
+}
+
+static void replace(int signum)
+{
+	struct sigaction sa = { .sa_handler = chain };
+
+	sigemptyset(&sa.sa_mask);
+	CHECK_SYS(sigaction(signum, &sa, &chained[signum == SIGUSR1 ? 0 : 1]));
+}
+
+static int storm_over;
+static pthread_t stormed;
+
+static void *storm(void *unused)
+{
+	int i;
+
+	for (i = 0; i < 20000; i++)
+		pthread_kill(stormed, i % 2 ? SIGUSR1 : SIGUSR2);
+	__atomic_store_n(&storm_over, 1, __ATOMIC_RELEASE);
+	return unused;
+}
+
+/* A program's own handlers call ours while no signal is blocked, so that one
+   interrupts another. */
+TEST(called_by_handlers_that_block_nothing)
+{
+	struct tally t = { 0, 0 };
+	struct iv_signal usr1, usr2;
+	pthread_t tid;
+
+	iv_init();
+	add(&usr1, SIGUSR1, 0, tally, &t);
+	add(&usr2, SIGUSR2, 0, tally, &t);
+	replace(SIGUSR1);
+	replace(SIGUSR2);
+	stormed = pthread_self();
+	storm_over = 0;
+	CHECK_INT(thread_create(pthread_create, &tid, NULL, storm, NULL), ==,
+		  0);
+	while (!__atomic_load_n(&storm_over, __ATOMIC_ACQUIRE))
+		turn();
+	CHECK_INT(pthread_join(tid, NULL), ==, 0);
+	turn();
+	CHECK_INT(t.calls, >, 0);
+	CHECK_SYS(sigaction(SIGUSR1, &chained[0], NULL));
+	CHECK_SYS(sigaction(SIGUSR2, &chained[1], NULL));
+	iv_signal_unregister(&usr1);
+	iv_signal_unregister(&usr2);
+	iv_deinit();
 }
 
 /* ---- Delivery ------------------------------------------------------------------- */
@@ -245,6 +315,7 @@ TEST(every_interest_is_called)
 	iv_deinit();
 }
 
+#ifdef SIGRTMIN
 TEST(real_time_signals)
 {
 	struct tally t = { 0, 0 };
@@ -258,6 +329,7 @@ TEST(real_time_signals)
 	iv_signal_unregister(&sig);
 	iv_deinit();
 }
+#endif
 
 TEST(handler_and_cookie_may_change)
 {
@@ -284,6 +356,116 @@ TEST(quit_in_a_callback)
 	iv_main();
 	iv_signal_unregister(&sig);
 	iv_deinit();
+}
+
+static jmp_buf outside;
+
+static void leave_by_longjmp(void *label)
+{
+	trace(label);
+	longjmp(outside, 1);
+}
+
+/* The others of the same signal have theirs in the next turn. */
+TEST(handlers_leave_by_longjmp)
+{
+	struct iv_signal sigs[3];
+	struct tally t = { 0, 1 };
+
+	iv_init();
+	add(&sigs[0], SIGUSR1, 0, leave_by_longjmp, "a");
+	add(&sigs[1], SIGUSR1, 0, leave_by_longjmp, "a");
+	add(&sigs[2], SIGUSR2, 0, tally, &t);
+	CHECK_SYS(raise(SIGUSR1));
+	CHECK_SYS(raise(SIGUSR2));
+	if (setjmp(outside) == 0)
+		turn();
+	if (setjmp(outside) == 0)
+		turn();
+	if (setjmp(outside) == 0)
+		turn();
+	CHECK_STR(traced(), "aa");
+	CHECK_INT(t.calls, ==, 1);
+	drop(&sigs[0]);
+	drop(&sigs[1]);
+	drop(&sigs[2]);
+	iv_main();
+	iv_deinit();
+}
+
+static void run_the_loop(void *label)
+{
+	trace(label);
+	turn();
+	trace("|");
+}
+
+/* They need not wait until it has returned. */
+TEST(a_handler_that_runs_the_loop_delays_no_other)
+{
+	struct iv_signal sigs[2];
+
+	iv_init();
+	add(&sigs[0], SIGUSR1, 0, run_the_loop, "a");
+	add(&sigs[1], SIGUSR1, 0, run_the_loop, "a");
+	CHECK_SYS(raise(SIGUSR1));
+	turn();
+	CHECK_STR(traced(), "aa||");
+	drop(&sigs[0]);
+	drop(&sigs[1]);
+	iv_main();
+	iv_deinit();
+}
+
+static void jump_and_leave_a_rest(void *sigs)
+{
+	drop(sigs);
+	drop((struct iv_signal *)sigs + 1);
+	longjmp(outside, 1);
+}
+
+/* There is nothing left of which there could be a rest. */
+TEST(all_are_gone_when_a_handler_leaves_by_longjmp)
+{
+	struct iv_signal sigs[2];
+
+	iv_init();
+	add(&sigs[0], SIGUSR1, 0, jump_and_leave_a_rest, sigs);
+	add(&sigs[1], SIGUSR1, 0, jump_and_leave_a_rest, sigs);
+	CHECK_SYS(raise(SIGUSR1));
+	if (setjmp(outside) == 0)
+		turn();
+	iv_main();
+	iv_deinit();
+}
+
+/* It has worked when that did nothing, and there are programs that do it. */
+TEST(initialised_once_more_after_registering)
+{
+	struct tally t = { 0, 1 };
+	struct iv_signal sig;
+
+	iv_init();
+	add(&sig, SIGUSR1, 0, tally, &t);
+	IV_SIGNAL_INIT(&sig);
+	CHECK_SYS(raise(SIGUSR1));
+	iv_main();
+	CHECK_INT(t.calls, ==, 1);
+	IV_SIGNAL_INIT(&sig);
+	drop(&sig);
+	iv_main();
+	iv_deinit();
+}
+
+FATAL_TEST(registering_twice_after_initialising_once_more,
+	   "is already registered")
+{
+	struct iv_signal sig;
+
+	iv_init();
+	add(&sig, SIGUSR1, 0, never_handler, NULL);
+	IV_SIGNAL_INIT(&sig);
+	iv_signal_register(&sig);
 }
 
 /* Other bits of `flags' are what an INIT that did nothing left there. */
@@ -1200,6 +1382,33 @@ TEST_ONCE(forked_while_a_thread_registers)
 }
 
 /* ---- Misuse ----------------------------------------------------------------------------- */
+
+FATAL_TEST(initialised_and_registered_again, "is already registered")
+{
+	struct iv_signal sig;
+
+	iv_init();
+	add(&sig, SIGUSR1, 0, never_handler, NULL);
+	IV_SIGNAL_INIT(&sig);
+	iv_signal_register(&sig);
+}
+
+/* It did nothing once, and there are programs that call it too late. */
+TEST(initialised_after_it_was_registered)
+{
+	struct tally t = { 0, 0 };
+	struct iv_signal sig;
+
+	iv_init();
+	add(&sig, SIGUSR1, 0, tally, &t);
+	IV_SIGNAL_INIT(&sig);
+	raise(SIGUSR1);
+	turn();
+	CHECK_INT(t.calls, ==, 1);
+	iv_signal_unregister(&sig);
+	iv_main();
+	iv_deinit();
+}
 
 FATAL_TEST(registering_twice, "iv_signal_register: iv_signal ")
 {

@@ -417,7 +417,7 @@ TEST(list_of_children)
 
 /* ---- Refusals ------------------------------------------------------------------- */
 
-TEST(no_function_is_refused)
+TEST(no_function)
 {
 	iv_init();
 	CHECK_ERRNO(iv_thread_create("none", NULL, NULL), EINVAL);
@@ -498,5 +498,35 @@ TEST(no_memory_to_be_had)
 	CHECK_INT(n, >, 2);
 	create_error = 0;
 	loop_still_works();
+	iv_deinit();
+}
+
+/* ---- In a forked child ------------------------------------------------------------- */
+
+static sem_t may_end;
+
+static void wait_to_end(void *unused)
+{
+	(void)unused;
+	while (sem_wait(&may_end) < 0)
+		;
+}
+
+/* Nothing else is registered, so it returns. */
+static void only_runs(void *unused)
+{
+	(void)unused;
+	iv_main();
+	iv_deinit();
+}
+
+TEST(a_child_does_not_wait_for_threads_of_its_parent)
+{
+	iv_init();
+	sem_init(&may_end, 0, 0);
+	CHECK_INT(iv_thread_create("waits", wait_to_end, NULL), ==, 0);
+	reap_child(fork_child(only_runs, NULL));
+	CHECK_SYS(sem_post(&may_end));
+	iv_main();
 	iv_deinit();
 }

@@ -4,10 +4,10 @@
  */
 #include "config.h"
 #include <fcntl.h>
+#include <setjmp.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/syscall.h>
 #include <iv_event.h>
 #include <iv_list.h>
 #include <iv_signal.h>
@@ -57,7 +57,7 @@ static void note_status(void *_n, int status, const struct rusage *usage)
 	size_t len = strlen(n->text);
 	int c;
 
-	CHECK_INT(usage == NULL, ==, status < 0);
+	CHECK(usage == NULL || status >= 0);
 	n->calls++;
 	noted_text(n->text + len, sizeof(n->text) - len, status);
 	if (n->next != NULL)
@@ -233,7 +233,9 @@ WAIT_TEST(stopped_and_killed_before_the_loop_runs)
 	await_state(n.w.pid, WSTOPPED);
 	kill(n.w.pid, SIGCONT);
 	await_state(n.w.pid, WCONTINUED);
-	turn();
+	/* The kernel sends SIGCHLD a little later. */
+	while (n.calls == 0)
+		turn();
 	CHECK_STR(n.text, "C");
 	kill(n.w.pid, SIGKILL);
 	iv_main();
@@ -258,7 +260,9 @@ WAIT_TEST(an_interest_outlives_its_child)
 	n.next = count_forever;
 	iv_main();
 	CHECK_STR(n.text, "E3");
+	errno = 0;
 	CHECK_INT(iv_wait_interest_kill(&n.w, 0), ==, -ESRCH);
+	CHECK_INT(errno, ==, ESRCH);
 	CHECK_INT(iv_wait_interest_kill(&n.w, SIGKILL), ==, -ESRCH);
 	raise(SIGCHLD);
 	turn();
@@ -430,6 +434,166 @@ WAIT_TEST(waited_for_by_somebody_else)
 	iv_deinit();
 }
 
+/* ---- A number is not the process ----------------------------------------------------- */
+
+/* In a pid namespace of its own nobody else makes processes. */
+static void set_last_pid(pid_t pid)
+{
+	char text[16];
+	int fd = open("/proc/sys/kernel/ns_last_pid", O_WRONLY | O_CLOEXEC);
+	int len = snprintf(text, sizeof(text), "%d", (int)pid);
+
+	if (fd < 0 || write(fd, text, (size_t)len) != len)
+		_exit(NAMESPACE_SKIP);
+	close(fd);
+}
+
+static pid_t start_as(pid_t pid)
+{
+	pid_t got;
+
+	set_last_pid(pid - 1);
+	got = start(wait_for_signals, NULL);
+	CHECK_INT(got, ==, pid);
+	return got;
+}
+
+/* The program waits for any child, and somebody else gets the number. */
+static void lose_the_number(void)
+{
+	struct noted n;
+	siginfo_t info = { .si_pid = 0 };
+	pid_t pid, stranger;
+
+	iv_init();
+	set_last_pid(1000);
+	spawn(&n, exit_with, (void *)7);
+	pid = n.w.pid;
+	CHECK_INT(waitpid(-1, NULL, 0), ==, pid);
+	stranger = start_as(pid);
+	CHECK_ERRNO(iv_wait_interest_kill(&n.w, SIGKILL), ESRCH);
+	CHECK_SYS(kill(stranger, SIGSTOP));
+	await_state(stranger, WSTOPPED);
+	iv_main();
+	CHECK_STR(n.text, "N");
+	CHECK_SYS(waitid(P_PID, (id_t)stranger, &info,
+			 WEXITED | WSTOPPED | WNOHANG | WNOWAIT));
+	CHECK_INT(info.si_code, ==, CLD_STOPPED);
+	kill_and_reap(stranger);
+	iv_deinit();
+}
+
+#ifdef HAVE_PIDFD
+static void need_pidfd(void)
+{
+	int fd = (int)syscall(SYS_pidfd_open, getpid(), 0);
+	siginfo_t info;
+
+	if (fd < 0)
+		SKIP("no pidfds: %s", strerror(errno));
+	if (waitid(P_PIDFD, (id_t)fd, &info, WEXITED | WNOHANG) < 0 &&
+	    errno != ECHILD)
+		SKIP("no waiting by pidfd: %s", strerror(errno));
+	close(fd);
+}
+
+TEST(somebody_else_has_got_the_number)
+{
+	need_pidfd();
+	in_pid_namespace(lose_the_number);
+}
+
+static void *note_tid(void *tid)
+{
+	*(pid_t *)tid = (pid_t)syscall(SYS_gettid);
+	return NULL;
+}
+
+/* What one pid cannot have others still have: their ends are seen without
+   SIGCHLD. */
+TEST(a_thread_is_no_child)
+{
+	struct noted n;
+	pthread_t thread;
+	sigset_t mask;
+	pid_t tid;
+
+	need_pidfd();
+	CHECK_INT(pthread_create(&thread, NULL, note_tid, &tid), ==, 0);
+	pthread_join(thread, NULL);
+	iv_init();
+	check_no_child(tid);
+	sigemptyset(&mask);
+	sigaddset(&mask, SIGCHLD);
+	CHECK_INT(pthread_sigmask(SIG_BLOCK, &mask, NULL), ==, 0);
+	spawn(&n, exit_with, (void *)4);
+	iv_main();
+	CHECK_STR(n.text, "E4");
+	iv_deinit();
+	CHECK_INT(pthread_sigmask(SIG_UNBLOCK, &mask, NULL), ==, 0);
+}
+#endif
+
+#ifdef SYS_clone
+/* Children that do not announce their end by SIGCHLD. */
+static void check_clone(int signum)
+{
+	struct noted n;
+	int fds[2];
+	pid_t pid;
+
+	make_pipe(fds);
+	iv_init();
+	pid = (pid_t)CHECK_SYS(syscall(SYS_clone, signum, 0, 0, 0, 0));
+	if (pid == 0) {
+		char c;
+
+		close(fds[1]);
+		syscall(SYS_exit, read(fds[0], &c, 1) == 0 ? 6 : 1);
+	}
+	watch(&n, pid);
+	turn();
+	CHECK_INT(n.calls, ==, 0);
+	close_pair(fds);
+	iv_main();
+	CHECK_STR(n.text, "E6");
+	iv_deinit();
+}
+
+#ifdef HAVE_PIDFD
+TEST(a_child_without_an_exit_signal)
+{
+	need_pidfd();
+	check_clone(0);
+}
+
+TEST(a_child_with_another_exit_signal)
+{
+	need_pidfd();
+	check_clone(SIGURG);
+}
+#endif
+
+/* It can be waited for without a pidfd, too. */
+TEST_ONCE(a_dead_child_without_an_exit_signal)
+{
+	struct noted n;
+	siginfo_t info;
+	pid_t pid;
+
+	deny_pidfd(ENOSYS);
+	iv_init();
+	pid = (pid_t)CHECK_SYS(syscall(SYS_clone, 0, 0, 0, 0, 0));
+	if (pid == 0)
+		syscall(SYS_exit, 6);
+	CHECK_SYS(waitid(P_PID, (id_t)pid, &info, WEXITED | WNOWAIT | __WALL));
+	watch(&n, pid);
+	iv_main();
+	CHECK_STR(n.text, "E6");
+	iv_deinit();
+}
+#endif
+
 /* ---- Other people's children ----------------------------------------------------------- */
 
 WAIT_TEST(strangers_are_left_alone)
@@ -565,6 +729,185 @@ WAIT_TEST(a_thread_takes_sigchld_for_itself)
 	check_sigchld(IV_SIGNAL_FLAG_EXCLUSIVE | IV_SIGNAL_FLAG_THIS_THREAD);
 }
 
+#ifdef HAVE_PIDFD
+static volatile sig_atomic_t handled;
+
+static void handle(int signum)
+{
+	handled += signum == SIGCHLD;
+}
+
+/* A handler of the program's own is called, and does not see ours. */
+TEST(the_program_handles_sigchld)
+{
+	struct noted n;
+	pid_t pid;
+
+	need_pidfd();
+	signal(SIGCHLD, handle);
+	iv_init();
+	spawn(&n, exit_with, (void *)4);
+	iv_main();
+	CHECK_STR(n.text, "E4");
+	watch(&n, start(wait_for_signals, NULL));
+	handled = 0;
+	pid = start(exit_with, NULL);
+	reap_child(pid);
+	CHECK_INT(handled, ==, 1);
+	CHECK_INT(iv_wait_interest_kill(&n.w, SIGKILL), ==, 0);
+	iv_main();
+	CHECK_STR(n.text, "K9");
+	CHECK(signal(SIGCHLD, SIG_DFL) == handle);
+	iv_deinit();
+}
+
+/* There is neither a pidfd nor SIGCHLD then. */
+TEST(the_program_handles_sigchld_and_descriptors_are_short)
+{
+	struct iv_event channel = { .handler = never_handler };
+	struct noted n;
+
+	need_pidfd();
+	signal(SIGCHLD, handle);
+	iv_init();
+	CHECK_INT(iv_event_register(&channel), ==, 0);
+	leave_fds(0);
+	spawn(&n, exit_with, (void *)4);
+	n.quits = 1;
+	iv_main();
+	CHECK_STR(n.text, "E4");
+	restore_fds();
+	iv_event_unregister(&channel);
+	CHECK(signal(SIGCHLD, SIG_DFL) == handle);
+	iv_deinit();
+}
+
+/* A registered interest keeps the loop running, also when nothing is left. */
+TEST(the_program_handles_sigchld_and_keeps_an_interest)
+{
+	struct noted n;
+
+	need_pidfd();
+	signal(SIGCHLD, handle);
+	iv_init();
+	spawn(&n, exit_with, (void *)3);
+	n.kept = 1;
+	n.next = count_forever;
+	iv_main();
+	CHECK_STR(n.text, "E3");
+	with_deadline(5);
+	turn();
+	without_deadline();
+	iv_wait_interest_unregister(&n.w);
+	iv_main();
+	CHECK(signal(SIGCHLD, SIG_DFL) == handle);
+	iv_deinit();
+}
+#endif
+
+/* A program that ignores SIGCHLD has no zombies, but is told how its children
+   have ended. */
+static void check_vanish(int discard)
+{
+	struct sigaction sa = { .sa_handler = SIG_DFL };
+	struct noted n, quick;
+	pid_t pid;
+	int i;
+
+	sa.sa_flags = discard;
+	if (discard == 0)
+		sa.sa_handler = SIG_IGN;
+	CHECK_SYS(sigaction(SIGCHLD, &sa, NULL));
+	iv_init();
+	for (i = 0; i < 20; i++) {
+		spawn(&quick, exit_with, (void *)(intptr_t)i);
+		iv_main();
+		CHECK_INT(atoi(quick.text + 1), ==, i);
+		CHECK_INT(quick.text[0], ==, 'E');
+	}
+	spawn(&n, wait_for_signals, NULL);
+	pid = start(exit_with, NULL);
+	while (kill(pid, 0) == 0)
+		turn();
+	CHECK_INT(n.calls, ==, 0);
+	CHECK_INT(iv_wait_interest_kill(&n.w, SIGTERM), ==, 0);
+	iv_main();
+	CHECK_STR(n.text, "K15");
+	CHECK_SYS(sigaction(SIGCHLD, NULL, &sa));
+	CHECK(discard ? sa.sa_flags & discard : sa.sa_handler == SIG_IGN);
+	iv_deinit();
+	signal(SIGCHLD, SIG_DFL);
+}
+
+WAIT_TEST(the_program_ignores_sigchld)
+{
+	check_vanish(0);
+}
+
+WAIT_TEST(the_program_wants_no_zombies)
+{
+	check_vanish(SA_NOCLDWAIT);
+}
+
+/* Linux before 6.15 does not tell by a pidfd how the process has ended. */
+TEST(the_program_ignores_sigchld_on_an_older_linux)
+{
+	deny_syscall(SYS_uname, ENOSYS);
+	check_vanish(0);
+}
+
+#ifdef HAVE_PIDFD
+/* Nothing is asked of it where a pidfd tells all. */
+TEST(an_ignored_sigchld_stays_ignored)
+{
+	struct sigaction sa;
+	struct noted n;
+
+	need_pidfd();
+	signal(SIGCHLD, SIG_IGN);
+	iv_init();
+	spawn(&n, wait_for_signals, NULL);
+	CHECK_SYS(sigaction(SIGCHLD, NULL, &sa));
+	if (sa.sa_handler != SIG_IGN)
+		note("this kernel does not tell by a pidfd");
+	CHECK_INT(iv_wait_interest_kill(&n.w, SIGTERM), ==, 0);
+	iv_main();
+	CHECK_STR(n.text, "K15");
+	iv_deinit();
+	signal(SIGCHLD, SIG_DFL);
+}
+#endif
+
+/* Without pidfds SIGCHLD is handled, but the program's use of it is what
+   iv_signal gives it: what it waits for itself is not taken. */
+TEST(strangers_are_left_alone_if_sigchld_was_ignored_before)
+{
+	struct tally t = { 0, 0 };
+	struct iv_signal sig;
+	struct noted n;
+	pid_t pid;
+
+	deny_pidfd(ENOSYS);
+	signal(SIGCHLD, SIG_IGN);
+	iv_init();
+	IV_SIGNAL_INIT(&sig);
+	sig.signum = SIGCHLD;
+	sig.flags = 0;
+	sig.handler = tally;
+	sig.cookie = &t;
+	CHECK_INT(iv_signal_register(&sig), ==, 0);
+	spawn(&n, exit_with, NULL);
+	n.quits = 1;
+	pid = start(exit_with, NULL);
+	await_state(pid, WEXITED);
+	iv_main();
+	turn();
+	reap_child(pid);
+	iv_signal_unregister(&sig);
+	iv_deinit();
+	signal(SIGCHLD, SIG_DFL);
+}
+
 /* The fence sees that it is the default again. */
 TEST(sigchld_is_given_back)
 {
@@ -695,6 +1038,51 @@ TEST(signals_of_a_spawned_child)
 	CHECK_INT(pthread_sigmask(SIG_UNBLOCK, &mask, NULL), ==, 0);
 	signal(SIGHUP, SIG_DFL);
 	signal(SIGWINCH, SIG_DFL);
+}
+
+/* iv_init() ignores them in this process, not in children. */
+static void check_pipe_and_urg(void *pipe_handler)
+{
+	struct sigaction sa;
+
+	sigaction(SIGPIPE, NULL, &sa);
+	if ((void *)(uintptr_t)sa.sa_handler != pipe_handler)
+		_exit(10);
+	sigaction(SIGURG, NULL, &sa);
+	_exit(sa.sa_handler == SIG_DFL ? 0 : 11);
+}
+
+static void check_sigpipe(void (*handler)(int))
+{
+	struct noted n;
+
+	spawn(&n, check_pipe_and_urg, (void *)(uintptr_t)handler);
+	iv_main();
+	CHECK_STR(n.text, "E0");
+}
+
+static void no_sigpipe(int signum)
+{
+	(void)signum;
+}
+
+TEST_ONCE(sigpipe_and_sigurg_are_default)
+{
+	iv_init();
+	check_sigpipe(SIG_DFL);
+	signal(SIGPIPE, no_sigpipe);
+	check_sigpipe(no_sigpipe);
+	signal(SIGPIPE, SIG_DFL);
+	iv_deinit();
+}
+
+TEST_ONCE(what_was_ignored_before_stays_ignored)
+{
+	signal(SIGPIPE, SIG_IGN);
+	iv_init();
+	check_sigpipe(SIG_IGN);
+	iv_deinit();
+	signal(SIGPIPE, SIG_DFL);
 }
 
 /* However early the signal comes, the child dies of it. */
@@ -1001,6 +1389,46 @@ WAIT_TEST(each_thread_has_its_own_children)
 	iv_deinit();
 }
 
+static void not_now(struct noted *unused)
+{
+	int old;
+
+	(void)unused;
+	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &old);
+}
+
+static void *be_cancelled(void *_done)
+{
+	struct noted n;
+	pid_t pid;
+
+	iv_init();
+	pid = start(leave_with, NULL);
+	await_state(pid, WEXITED);
+	watch(&n, pid);
+	n.next = not_now;
+	pthread_cancel(pthread_self());
+	iv_main();
+	CHECK_STR(n.text, "E0");
+	iv_deinit();
+	*(int *)_done = 1;
+	return NULL;
+}
+
+/* No cancellation while the loop looks at its children. */
+WAIT_TEST(a_thread_is_cancelled_while_it_waits)
+{
+	pthread_t tid;
+	int done = 0;
+
+	CHECK_INT(pthread_create(&tid, NULL, be_cancelled, &done), ==, 0);
+	pthread_join(tid, NULL);
+	CHECK_INT(done, ==, 1);
+	iv_init();
+	check_no_child(getppid());
+	iv_deinit();
+}
+
 /* A fork of the program goes on with its loop: the children are its
    siblings, and it has others of its own. */
 static void go_on(void *_n)
@@ -1092,6 +1520,82 @@ FATAL_TEST_ONCE(killing_unregistered,
 static void drop(void *w)
 {
 	iv_wait_interest_unregister(w);
+}
+
+static jmp_buf outside;
+static unsigned left;
+
+static void leave_by_longjmp(void *w, int status, const struct rusage *usage)
+{
+	(void)usage;
+	CHECK_INT(WEXITSTATUS(status), ==, 7);
+	iv_wait_interest_unregister(w);
+	left++;
+	longjmp(outside, 1);
+}
+
+static void end_and_leave(struct iv_wait_interest *ws, unsigned n)
+{
+	unsigned i;
+
+	for (i = 0; i < n; i++) {
+		set(&ws[i], leave_by_longjmp, &ws[i]);
+		CHECK_INT(iv_wait_interest_register_spawn(&ws[i], exit_with,
+							  (void *)7), ==, 0);
+		await_state(ws[i].pid, WEXITED);
+	}
+	left = 0;
+	setjmp(outside);
+	if (left < n)
+		iv_main();
+	CHECK_INT(left, ==, n);
+}
+
+/* No further SIGCHLD says that there are more. */
+WAIT_TEST(handlers_leave_by_longjmp)
+{
+	struct iv_wait_interest ws[5];
+
+	iv_init();
+	end_and_leave(ws, 5);
+	iv_main();
+	iv_deinit();
+}
+
+static void pause_for_ever(void *unused)
+{
+	(void)unused;
+	for (;;)
+		pause();
+}
+
+static void init_and_unregister(void *_w, int status,
+				const struct rusage *usage)
+{
+	(void)usage;
+	CHECK_INT(WTERMSIG(status), ==, SIGKILL);
+	IV_WAIT_INTEREST_INIT((struct iv_wait_interest *)_w);
+	iv_wait_interest_unregister(_w);
+}
+
+/* It has worked when that did nothing. */
+TEST(initialised_once_more_after_registering)
+{
+	struct iv_wait_interest other, w;
+
+	iv_init();
+	set(&w, init_and_unregister, &w);
+	set(&other, init_and_unregister, &other);
+	CHECK_INT(iv_wait_interest_register_spawn(&w, pause_for_ever, NULL),
+		  ==, 0);
+	CHECK_INT(iv_wait_interest_register_spawn(&other, pause_for_ever,
+						  NULL), ==, 0);
+	IV_WAIT_INTEREST_INIT(&w);
+	IV_WAIT_INTEREST_INIT(&other);
+	CHECK_INT(iv_wait_interest_kill(&w, SIGKILL), ==, 0);
+	CHECK_INT(iv_wait_interest_kill(&other, SIGKILL), ==, 0);
+	iv_main();
+	iv_deinit();
 }
 
 FATAL_TEST_ONCE(unregistering_in_another_thread, "belongs to another thread")

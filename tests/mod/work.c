@@ -3,6 +3,7 @@
  * work.c - tests of iv_work.
  */
 #include <semaphore.h>
+#include <setjmp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/wait.h>
@@ -12,161 +13,7 @@
 #include <iv_tls.h>
 #include <iv_work.h>
 #include "harness/spy.h"
-#include "harness/test.h"
-
-/* ---- Helpers ---------------------------------------------------------------- */
-
-/* How often pthread_create(3) shall fail from now on; -1: always. */
-static int create_fails;
-static int threads_created;
-
-int __real_pthread_create(pthread_t *t, const pthread_attr_t *attr,
-			  void *(*fn)(void *), void *arg);
-int __wrap_pthread_create(pthread_t *t, const pthread_attr_t *attr,
-			  void *(*fn)(void *), void *arg);
-
-int __wrap_pthread_create(pthread_t *t, const pthread_attr_t *attr,
-			  void *(*fn)(void *), void *arg)
-{
-	if (create_fails != 0) {
-		create_fails -= create_fails > 0;
-		return EAGAIN;
-	}
-	threads_created++;
-	return __real_pthread_create(t, attr, fn, arg);
-}
-
-static void wait_for(sem_t *sem)
-{
-	while (sem_wait(sem) < 0)
-		CHECK_INT(errno, ==, EINTR);
-}
-
-static void up(void *n)
-{
-	__atomic_add_fetch((int *)n, 1, __ATOMIC_RELAXED);
-}
-
-static int get(const int *n)
-{
-	return __atomic_load_n(n, __ATOMIC_RELAXED);
-}
-
-static struct iv_work_pool pool;
-static pthread_t owner;
-
-/* The private member is garbage before iv_work_pool_create(). */
-static void pool_set(struct iv_work_pool *p, int max_threads)
-{
-	memset(p, 0xa5, sizeof(*p));
-	IV_WORK_POOL_INIT(p);
-	p->priv = (void *)(uintptr_t)0xa5a5a5a5;
-	p->max_threads = max_threads;
-	owner = pthread_self();
-}
-
-static void pool_open(int max_threads)
-{
-	iv_init();
-	pool_set(&pool, max_threads);
-	CHECK_INT(iv_work_pool_create(&pool), ==, 0);
-}
-
-static void pool_close(void)
-{
-	iv_work_pool_put(&pool);
-	iv_main();
-	iv_deinit();
-}
-
-static void set(struct iv_work_item *item, void (*work)(void *),
-		void (*completion)(void *), void *cookie)
-{
-	memset(item, 0xa5, sizeof(*item));
-	item->cookie = cookie;
-	item->work = work;
-	item->completion = completion;
-}
-
-static void submit(struct iv_work_item *item, void (*work)(void *),
-		   void (*completion)(void *), void *cookie)
-{
-	set(item, work, completion, cookie);
-	iv_work_pool_submit_work(&pool, item);
-}
-
-static void nothing(void *unused)
-{
-	(void)unused;
-}
-
-/* A completion that ends iv_main() when it is the last of so many. */
-static int awaited;
-
-static void counted(void *unused)
-{
-	(void)unused;
-	CHECK(pthread_equal(pthread_self(), owner));
-	if (--awaited == 0)
-		iv_quit();
-}
-
-static void run_until_counted(int n)
-{
-	awaited += n;
-	iv_main();
-	CHECK_INT(awaited, ==, 0);
-}
-
-/* An item that says when it runs, and goes on when it is told to. */
-struct gate {
-	struct iv_work_item	item;
-	sem_t	running;
-	sem_t	leave;
-	pthread_t	thread;
-};
-
-static void gate_work(void *_g)
-{
-	struct gate *g = _g;
-
-	g->thread = pthread_self();
-	sem_post(&g->running);
-	wait_for(&g->leave);
-}
-
-static void gate_set(struct gate *g, void (*completion)(void *))
-{
-	sem_init(&g->running, 0, 0);
-	sem_init(&g->leave, 0, 0);
-	set(&g->item, gate_work, completion, g);
-}
-
-static void gate_submit(struct gate *g, void (*completion)(void *))
-{
-	gate_set(g, completion);
-	iv_work_pool_submit_work(&pool, &g->item);
-}
-
-/* Items that all wait until this many run at once. */
-static pthread_barrier_t barrier;
-
-static void meet(void *unused)
-{
-	(void)unused;
-	pthread_barrier_wait(&barrier);
-}
-
-static void meet_all(struct iv_work_item *items, int n)
-{
-	int i;
-
-	pthread_barrier_init(&barrier, NULL, (unsigned)n);
-	for (i = 0; i < n; i++)
-		submit(&items[i], meet, counted, NULL);
-	run_until_counted(n);
-	pthread_barrier_destroy(&barrier);
-}
+#include "mod/work_rig.h"
 
 /* ---- The way of an item --------------------------------------------------------- */
 
@@ -1122,6 +969,386 @@ TEST(continuation_after_the_owner_s_deinit)
 	iv_work_pool_put(&pool);
 }
 
+/* A work item of a program for which IV_WORK_ITEM_INIT did nothing. */
+TEST(item_of_an_orphaned_pool_may_be_submitted_again)
+{
+	struct gate g;
+
+	sem_init(&thread_stopped, 0, 0);
+	iv_init();
+	pool_set(&pool, 1);
+	pool.thread_stop = post_stopped;
+	CHECK_INT(iv_work_pool_create(&pool), ==, 0);
+	gate_submit(&g, never_handler);
+	wait_for(&g.running);
+	iv_deinit();
+	iv_work_pool_put(&pool);
+	sem_post(&g.leave);
+	wait_for(&thread_stopped);
+	pool_open(1);
+	g.item.completion = counted;
+	iv_work_pool_submit_work(&pool, &g.item);
+	sem_post(&g.leave);
+	run_until_counted(1);
+	pool_close();
+}
+
+/* ---- Ends of threads ------------------------------------------------------------------------ */
+
+static sem_t in_callback;
+
+/* ThreadSanitizer loses a thread that is cancelled in a call that sleeps. */
+static void cancelled_here(void *unused)
+{
+	(void)unused;
+	sem_post(&in_callback);
+	for (;;) {
+		pthread_testcancel();
+		sched_yield();
+	}
+}
+
+static pthread_t worker_thread;
+
+static void note_thread(void *unused)
+{
+	(void)unused;
+	worker_thread = pthread_self();
+}
+
+static void first_is_cancelled(void *unused)
+{
+	if (threads_created == 1) {
+		pthread_cancel(pthread_self());
+		cancelled_here(unused);
+	}
+}
+
+/* The item counts as done. */
+TEST(worker_cancelled_in_work)
+{
+	struct iv_work_item items[2];
+
+	sem_init(&in_callback, 0, 0);
+	iv_init();
+	pool_set(&pool, 1);
+	pool.thread_start = note_thread;
+	CHECK_INT(iv_work_pool_create(&pool), ==, 0);
+	submit(&items[0], cancelled_here, counted, NULL);
+	submit(&items[1], nothing, counted, NULL);
+	wait_for(&in_callback);
+	pthread_cancel(worker_thread);
+	run_until_counted(2);
+	CHECK_INT(threads_created, ==, 2);
+	pool_close();
+}
+
+TEST(worker_cancelled_while_idle)
+{
+	struct iv_work_item item;
+
+#ifdef __SANITIZE_THREAD__
+	SKIP("ThreadSanitizer sees no lock of a thread cancelled in epoll_wait");
+#endif
+	pool_open(1);
+	submit(&item, see_worker, counted, &worker_thread);
+	run_until_counted(1);
+	pthread_cancel(worker_thread);
+	submit(&item, nothing, counted, NULL);
+	run_until_counted(1);
+	pool_close();
+}
+
+TEST(worker_cancelled_in_thread_stop)
+{
+	struct iv_work_item item;
+
+	sem_init(&in_callback, 0, 0);
+	iv_init();
+	pool_set(&pool, 1);
+	pool.thread_start = note_thread;
+	pool.thread_stop = cancelled_here;
+	CHECK_INT(iv_work_pool_create(&pool), ==, 0);
+	submit(&item, nothing, counted, NULL);
+	run_until_counted(1);
+	iv_work_pool_put(&pool);
+	wait_for(&in_callback);
+	pthread_cancel(worker_thread);
+	iv_main();
+	iv_deinit();
+}
+
+TEST(worker_cancelled_in_thread_start)
+{
+	struct iv_work_item item;
+
+	sem_init(&in_callback, 0, 0);
+	iv_init();
+	pool_set(&pool, 1);
+	pool.thread_start = first_is_cancelled;
+	CHECK_INT(iv_work_pool_create(&pool), ==, 0);
+	submit(&item, nothing, counted, NULL);
+	run_until_counted(1);
+	CHECK_INT(threads_created, ==, 2);
+	pool_close();
+}
+
+/* ---- Completions that do not return --------------------------------------------------------- */
+
+static jmp_buf outside;
+static int completed;
+
+static void leave_by_longjmp(void *unused)
+{
+	(void)unused;
+	completed++;
+	longjmp(outside, 1);
+}
+
+static void complete(void *unused)
+{
+	(void)unused;
+	completed++;
+}
+
+static void run_and_leave(int times)
+{
+	volatile int n = 0;
+
+	if (setjmp(outside) != 0)
+		n++;
+	iv_main();
+	CHECK_INT(n, ==, times);
+}
+
+/* All are done before the first is completed. */
+TEST(completions_leave_by_longjmp)
+{
+	struct iv_work_item items[4];
+	int i;
+
+	pool_open(1);
+	for (i = 0; i < 4; i++)
+		submit(&items[i], up, i < 2 ? leave_by_longjmp : complete,
+		       &items_done);
+	while (get(&items_done) < 4)
+		sched_yield();
+	iv_work_pool_put(&pool);
+	run_and_leave(2);
+	CHECK_INT(completed, ==, 4);
+	iv_deinit();
+}
+
+TEST(local_completions_leave_by_longjmp)
+{
+	struct iv_work_item items[4];
+	int i;
+
+	iv_init();
+	for (i = 0; i < 4; i++) {
+		set(&items[i], nothing,
+		    i < 2 ? leave_by_longjmp : complete, NULL);
+		iv_work_pool_submit_work(NULL, &items[i]);
+	}
+	run_and_leave(2);
+	CHECK_INT(completed, ==, 4);
+	iv_deinit();
+}
+
+static void run_the_loop(void *unused)
+{
+	(void)unused;
+	completed++;
+	iv_work_pool_put(&pool);
+	iv_main();
+	CHECK_INT(completed, ==, 4);
+}
+
+/* The pool is gone when the first completion returns. */
+TEST(completion_runs_the_loop_until_the_pool_is_gone)
+{
+	struct iv_work_item items[4];
+	int i;
+
+	pool_open(1);
+	for (i = 0; i < 4; i++)
+		submit(&items[i], up, i == 0 ? run_the_loop : complete,
+		       &items_done);
+	while (get(&items_done) < 4)
+		sched_yield();
+	iv_main();
+	CHECK_INT(completed, ==, 4);
+	iv_deinit();
+}
+
+static void leave_after_the_pool(void *unused)
+{
+	run_the_loop(unused);
+	longjmp(outside, 1);
+}
+
+TEST(completion_leaves_when_the_pool_is_gone)
+{
+	struct iv_work_item items[4];
+	int i;
+
+	pool_open(1);
+	for (i = 0; i < 4; i++)
+		submit(&items[i], up, i == 0 ? leave_after_the_pool : complete,
+		       &items_done);
+	while (get(&items_done) < 4)
+		sched_yield();
+	run_and_leave(1);
+	iv_deinit();
+}
+
+static struct iv_work_item in_between;
+
+static void submit_and_run(void *unused)
+{
+	(void)unused;
+	submit(&in_between, nothing, counted, NULL);
+	iv_main();
+}
+
+/* An item that a completion waits for is not withheld from idle workers. */
+TEST(completion_waits_for_an_item_that_it_submits)
+{
+	struct iv_work_item items[2];
+	int i;
+
+	pool_open(1);
+	for (i = 0; i < 2; i++)
+		submit(&items[i], up, i == 0 ? submit_and_run : nothing,
+		       &items_done);
+	while (get(&items_done) < 2)
+		sched_yield();
+	run_until_counted(1);
+	pool_close();
+}
+
+/* ---- Forked children -------------------------------------------------------------------------- */
+
+/* The program that a case forks ends well, and soon. */
+static void child_ends_well(pid_t pid)
+{
+	int status;
+
+	CHECK_SYS(pid);
+	CHECK_SYS(waitpid(pid, &status, 0));
+	CHECK(WIFEXITED(status));
+	CHECK_INT(WEXITSTATUS(status), ==, 0);
+}
+
+static int enough;
+
+static void keep_busy(void *item)
+{
+	if (!get(&enough))
+		iv_work_pool_submit_work(&pool, item);
+	else
+		counted(NULL);
+}
+
+static void fork_and(void (*in_child)(void))
+{
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		time_limit(10);
+		in_child();
+		_exit(0);
+	}
+	child_ends_well(pid);
+}
+
+static void just_deinit(void)
+{
+	iv_deinit();
+	iv_work_pool_put(&pool);
+}
+
+/* The inherited pool does not keep the loop running. */
+static void go_on(void)
+{
+	iv_main();
+	iv_work_pool_put(&pool);
+	iv_deinit();
+}
+
+static void put_and_go_on(void)
+{
+	iv_work_pool_put(&pool);
+	iv_main();
+	iv_deinit();
+}
+
+static void begin_anew(void)
+{
+	iv_init();
+	iv_work_pool_put(&pool);
+	pool_set(&pool, 2);
+	CHECK_INT(iv_work_pool_create(&pool), ==, 0);
+	iv_work_pool_put(&pool);
+	iv_main();
+	iv_deinit();
+}
+
+static void (*const in_children[])(void) = {
+	just_deinit, go_on, put_and_go_on, begin_anew,
+};
+
+/* Workers are at anything when the memory is copied. */
+TEST(child_of_an_owner_with_busy_workers)
+{
+	struct iv_work_item items[20];
+	int i;
+
+	time_limit(60);
+	pool_open(3);
+	for (i = 0; i < 20; i++)
+		submit(&items[i], nothing, keep_busy, &items[i]);
+	for (i = 0; i < 40; i++) {
+		quit_after_turns(20);
+		iv_main();
+		fork_and(in_children[i % 4]);
+	}
+	up(&enough);
+	run_until_counted(20);
+	pool_close();
+}
+
+static void last_words_in_child(void *unused)
+{
+	pid_t pid = fork();
+
+	(void)unused;
+	if (pid != 0) {
+		child_ends_well(pid);
+		return;
+	}
+	time_limit(10);
+	set(&last_words, never_handler, never_handler, NULL);
+	iv_work_pool_submit_continuation(&pool, &last_words);
+}
+
+/* The child's only thread is a worker, which ends after its item. */
+TEST(child_of_a_worker)
+{
+	struct iv_work_item item, others[20];
+	int i;
+
+#ifdef __SANITIZE_ADDRESS__
+	SKIP("what only the owner's stack points to would be a leak there");
+#endif
+	pool_open(2);
+	submit(&item, last_words_in_child, counted, NULL);
+	for (i = 0; i < 20; i++)
+		submit(&others[i], nothing, counted, NULL);
+	run_until_counted(21);
+	pool_close();
+}
+
 /* ---- No pool ------------------------------------------------------------------------------- */
 
 static struct iv_work_item local_items[3];
@@ -1489,6 +1716,37 @@ FATAL_TEST(submit_after_put, "has been put or was never created")
 	pool_open(1);
 	iv_work_pool_put(&pool);
 	submit(&item, nothing, nothing, NULL);
+}
+
+static void submit_to_garbage(int byte)
+{
+	struct iv_work_item item;
+
+	iv_init();
+	memset(&pool, byte, sizeof(pool));
+	submit(&item, nothing, nothing, NULL);
+}
+
+FATAL_TEST(submit_to_freed_memory, "iv_work_pool_submit_work: iv_work_pool 0x")
+{
+	submit_to_garbage(0xdd);
+}
+
+FATAL_TEST(submit_to_garbage, "was never created, or has been overwritten")
+{
+	submit_to_garbage(0xa5);
+}
+
+FATAL_TEST(submit_to_ones, "was never created, or has been overwritten")
+{
+	submit_to_garbage(0xff);
+}
+
+FATAL_TEST(put_garbage, "iv_work_pool_put: iv_work_pool 0x")
+{
+	iv_init();
+	memset(&pool, 0x5a, sizeof(pool));
+	iv_work_pool_put(&pool);
 }
 
 FATAL_TEST(submit_to_the_pool_of_an_ended_loop, "iv_work_pool 0x")

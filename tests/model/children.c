@@ -28,6 +28,7 @@ static struct process {
 	int	fd;		/* takes its exit status */
 	bool	there;		/* running, stopped or a zombie */
 	bool	stopped, dead;
+	bool	kept;		/* a claim has its status, maybe */
 } processes[CHILDREN];
 
 /* ---- Handlers ----------------------------------------------------------------------- */
@@ -79,7 +80,7 @@ static void begun(int i)
 
 	p->fd = ground_child_begun();
 	p->there = true;
-	p->stopped = p->dead = false;
+	p->stopped = p->dead = p->kept = false;
 }
 
 void c_child_spawn(unsigned a, unsigned b)
@@ -134,12 +135,27 @@ void c_child_register(unsigned a, unsigned b)
 	iv_wait_interest_register(interests[i]);
 }
 
+/* A status that its claim had is nobody's any more. */
+static void forget_lost(int i)
+{
+	struct process *p = &processes[i];
+	siginfo_t info;
+
+	if (!p->there || !p->kept ||
+	    waitid(P_PID, (id_t)p->pid, &info,
+		   WEXITED | WNOHANG | WNOWAIT) == 0)
+		return;
+	model_child_taken(i);
+	gone(i);
+}
+
 static void unregister(int i)
 {
 	if (!M.child[i].registered)
 		return;
 	model_child_unregister(i);
 	iv_wait_interest_unregister(interests[i]);
+	forget_lost(i);
 }
 
 void c_child_unregister(unsigned a, unsigned b)
@@ -224,8 +240,11 @@ void c_child_exit(unsigned a, unsigned b)
 
 static void probe(int i)
 {
-	expect(iv_wait_interest_kill(interests[i], 0) ==
-	       (M.child[i].over ? -ESRCH : 0), "iv_wait_interest_kill()", i);
+	int ret = iv_wait_interest_kill(interests[i], 0);
+
+	expect(ret == (M.child[i].over ? -ESRCH : 0) ||
+	       (ret == -ESRCH && processes[i].kept), "iv_wait_interest_kill()",
+	       i);
 }
 
 void c_child_probe(unsigned a, unsigned b)
@@ -247,7 +266,7 @@ void c_child_steal(unsigned a, unsigned b)
 	int i = CHILD(a), status;
 
 	(void)b;
-	if (!processes[i].there || !M.child[i].news)
+	if (!processes[i].there || !M.child[i].news || processes[i].kept)
 		return;
 	expect(waitpid(processes[i].pid, &status,
 		       WNOHANG | WUNTRACED | WCONTINUED) == processes[i].pid &&
@@ -272,6 +291,42 @@ void c_child_rumour(unsigned a, unsigned b)
 		return;
 	model_sigchld();
 	raise(SIGCHLD);
+}
+
+/* ---- For iv_wait_any ---------------------------------------------------------------------- */
+
+int children_unclaimed(pid_t pid)
+{
+	FOR(i, CHILDREN)
+		if (processes[i].there && processes[i].pid == pid)
+			return M.child[i].registered ? -1 : i;
+	return -1;
+}
+
+void children_told(int i, int status)
+{
+	if (!M.child[i].news || status != M.child[i].status ||
+	    !model_child_ended(status))
+		world_fail("unclaimed child %d: status %#x, not %#x", i, status,
+			   M.child[i].status);
+	model_child_taken(i);
+	gone(i);
+}
+
+void children_kept(void)
+{
+	FOR(i, CHILDREN)
+		processes[i].kept |= processes[i].there && processes[i].dead &&
+				     M.child[i].registered;
+}
+
+int children_untold(void)
+{
+	FOR(i, CHILDREN)
+		if (processes[i].there && processes[i].dead &&
+		    !M.child[i].registered)
+			return i;
+	return -1;
 }
 
 /* ---- All of them ------------------------------------------------------------------------- */
@@ -308,7 +363,7 @@ void children_check(void)
 	FOR(i, CHILDREN) {
 		siginfo_t info = { .si_pid = 0 };
 
-		if (!processes[i].there)
+		if (!processes[i].there || processes[i].kept)
 			continue;
 		expect(waitid(P_PID, (id_t)processes[i].pid, &info,
 			      WEXITED | WSTOPPED | WCONTINUED | WNOHANG |

@@ -22,7 +22,7 @@
 
 #define DIRECTORY	0	/* its inode, for us */
 #define SHADOWED	(IN_ALL_EVENTS & ~(IN_ACCESS | IN_CLOSE_NOWRITE))
-#define SHADOW_FD	64	/* not one of a program */
+#define SHADOW_FD	128	/* not one of a program */
 #define DIR_VARIABLE	"IV_MODEL_DIRECTORY"
 
 #define INSTANCE(a)	((int)((a) % INSTANCES))
@@ -75,6 +75,7 @@ static void look_at_shadow(void)
 	ssize_t n = read(shadow, buf, sizeof(buf));
 	const struct inotify_event *e;
 
+	paths_changed();
 	for (ssize_t at = 0; at < n; at += (ssize_t)(sizeof(*e) + e->len)) {
 		e = (const void *)(buf + at);
 		shadow_event(e);
@@ -110,6 +111,21 @@ static bool ready(void)
 	return shadow >= 0 || open_shadow();
 }
 
+bool files_ready(void)
+{
+	return ready();
+}
+
+const char *files_path(int name)
+{
+	return path_of(name);
+}
+
+void files_done(void)
+{
+	look_at_shadow();
+}
+
 static bool there(int name)
 {
 	return ready() && inode_of[name] >= 0;
@@ -126,6 +142,7 @@ void c_file_create(unsigned a, unsigned b)
 	while (shadow_wd[inode] != 0)
 		inode++;
 	look_at_shadow();
+	paths_name_changes(i);
 	inode_of[i] = inode;
 	shadow_inode(inode, i);
 }
@@ -137,9 +154,18 @@ void c_file_write(unsigned a, unsigned b)
 	(void)b;
 	if (!there(NAME(a)))
 		return;
-	fd = open(path_of(NAME(a)), O_WRONLY | O_CLOEXEC);
+	fd = open(path_of(NAME(a)), O_WRONLY | O_APPEND | O_CLOEXEC);
 	expect(write(fd, "x", 1) == 1, "write()", NAME(a));
 	close(fd);
+	look_at_shadow();
+}
+
+void c_file_truncate(unsigned a, unsigned b)
+{
+	if (!there(NAME(a)))
+		return;
+	expect(truncate(path_of(NAME(a)), (off_t)(b % 4)) == 0, "truncate()",
+	       NAME(a));
 	look_at_shadow();
 }
 
@@ -159,7 +185,15 @@ void c_file_unlink(unsigned a, unsigned b)
 		return;
 	expect(unlink(path_of(NAME(a))) == 0, "unlink()", NAME(a));
 	inode_of[NAME(a)] = -1;
+	paths_name_changes(NAME(a));
 	look_at_shadow();
+}
+
+/* Its successor may get its inode number. */
+void c_file_again(unsigned a, unsigned b)
+{
+	c_file_unlink(a, b);
+	c_file_create(a, b);
 }
 
 void c_file_rename(unsigned a, unsigned b)
@@ -171,6 +205,8 @@ void c_file_rename(unsigned a, unsigned b)
 	expect(rename(path_of(from), path_of(to)) == 0, "rename()", from);
 	inode_of[to] = inode_of[from];
 	inode_of[from] = -1;
+	paths_name_changes(from);
+	paths_name_changes(to);
 	look_at_shadow();
 }
 
@@ -380,13 +416,17 @@ void inotify_end(void)
 void inotify_make_directory(void)
 {
 	const char *base = getenv("TMPDIR");
-	char name[PATH_MAX - 2];
+	char name[PATH_MAX - 2], inner[PATH_MAX];
 
 	if (base == NULL || base[0] == '\0')
 		base = "/tmp";
 	snprintf(name, sizeof(name), "%s/ivykis-model-XXXXXX", base);
-	if (mkdtemp(name) != NULL)
-		setenv(DIR_VARIABLE, name, 1);
+	if (mkdtemp(name) == NULL)
+		return;
+	/* What others do beside the outer one is not noticed in this. */
+	snprintf(inner, sizeof(inner), "%s/d", name);
+	if (mkdir(inner, 0700) == 0)
+		setenv(DIR_VARIABLE, inner, 1);
 }
 
 void inotify_remove_directory(void)
@@ -395,6 +435,8 @@ void inotify_remove_directory(void)
 		return;
 	FOR(i, FILENAMES)
 		unlink(path_of(i));
+	rmdir(getenv(DIR_VARIABLE));
+	*strrchr(getenv(DIR_VARIABLE), '/') = '\0';
 	rmdir(getenv(DIR_VARIABLE));
 }
 #else
@@ -415,9 +457,26 @@ NOTHING(watch_unregister)
 NOTHING(watch_free)
 NOTHING(file_create)
 NOTHING(file_write)
+NOTHING(file_truncate)
+NOTHING(file_again)
 NOTHING(file_chmod)
 NOTHING(file_unlink)
 NOTHING(file_rename)
+
+bool files_ready(void)
+{
+	return false;
+}
+
+const char *files_path(int name)
+{
+	(void)name;
+	return "";
+}
+
+void files_done(void)
+{
+}
 
 void inotify_divert(struct iv_fd *fd)
 {

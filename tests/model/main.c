@@ -6,6 +6,7 @@
  * Programs run in a child process, one after the other; it leaves the one it
  * is at in shared memory, so nothing is lost when it dies or hangs.
  */
+#include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
 #include <signal.h>
@@ -53,7 +54,7 @@ static unsigned pick(unsigned n)
 
 /* ---- Generating ------------------------------------------------------------------- */
 
-#define MAX_COMMANDS	128
+#define MAX_COMMANDS	256	/* a byte says which */
 
 /* How often a command is made: at most of the programs, if the swarm has it. */
 static unsigned base_weight(unsigned op)
@@ -67,10 +68,19 @@ static unsigned base_weight(unsigned op)
 		{ "event_post_elsewhere", 1 }, { "open_registered", 8 },
 		{ "peer_write", 8 }, { "event_post", 8 }, { "raise", 6 },
 		{ "task_register", 8 }, { "timer_soon", 8 },
-		{ "child_spawn", 16 }, { "child_stop", 8 },
+		{ "child_spawn", 16 }, { "spawn_start", 16 },
+		{ "spawn_stop", 12 }, { "child_stop", 8 },
+		{ "any_register", 16 }, { "any_zombie", 12 },
 		{ "watch_begin", 40 }, { "watch_register", 16 },
 		{ "watch_free", 8 }, { "file_create", 12 },
 		{ "file_write", 12 }, { "file_unlink", 12 },
+		{ "path_register", 16 }, { "follow_register", 24 },
+		{ "follow_resume", 8 }, { "file_again", 8 }, { "follow_unregister", 2 },
+		{ "follow_free", 2 },
+		{ "call_elsewhere", 1 }, { "loop_quit", 1 },
+		{ "alarm_register", 16 }, { "listen_register", 8 },
+		{ "listen_client", 6 }, { "listen_free", 6 },
+		{ "visit", 6 }, { "hook_register", 16 },
 	};
 	const char *name = world_command_name(op);
 
@@ -91,27 +101,57 @@ static bool is_of_children(const char *name)
 	return begins_with(name, "child_");
 }
 
+static bool is_of_programs(const char *name)
+{
+	return begins_with(name, "spawn_");
+}
+
+static bool is_of_any(const char *name)
+{
+	return begins_with(name, "any_");
+}
+
 static bool is_of_files(const char *name)
 {
 	return begins_with(name, "inotify_") || begins_with(name, "watch_") ||
 	       begins_with(name, "file_");
 }
 
+static bool is_watched(const char *name)
+{
+	return begins_with(name, "path_") || begins_with(name, "follow_");
+}
+
+/* ThreadSanitizer makes a fork(2) of vfork(2), of which the model knows nothing. */
+#ifdef __SANITIZE_THREAD__
+#define VFORKS	false
+#else
+#define VFORKS	true
+#endif
+
 /* Each program has some of the commands only, in proportions of its own. */
 static unsigned make_swarm(unsigned weight[MAX_COMMANDS])
 {
 	unsigned total = 0, rate = 1 + pick(4);
 	bool children = pick(4) == 0 && ground_is_real;
+	bool any = children && pick(4) == 0;	/* and much of them */
+	bool programs = pick(16) == 0 && ground_is_real && VFORKS;
 	bool files = pick(3) == 0 && ground_is_real;
+	bool watched = files && pick(2) == 0;
 
 	for (unsigned op = 0; op < world_commands; op++) {
 		const char *name = world_command_name(op);
-		bool has = pick(4) < rate &&
+		bool wanted = any && (is_of_any(name) || is_of_children(name));
+		bool has = (pick(4) < rate || wanted) &&
 			   (children || !is_of_children(name)) &&
-			   (files || !is_of_files(name));
+			   (any || !is_of_any(name)) &&
+			   (programs || !is_of_programs(name)) &&
+			   (files || !is_of_files(name)) &&
+			   (watched || !is_watched(name));
 
 		weight[op] = op == 0 || has ?
-			     base_weight(op) * (1 + pick(4)) : 0;
+			     base_weight(op) * (1 + pick(4)) *
+			     (wanted ? 4 : 1) : 0;
 		if (op > 0)
 			total += weight[op];
 	}
@@ -389,6 +429,16 @@ static int usage(void)
 
 /* ---- main ---------------------------------------------------------------------------------- */
 
+/* False unless all of TEXT is a number. */
+static bool number(const char *text, unsigned long long *n)
+{
+	char *end;
+
+	errno = 0;
+	*n = strtoull(text, &end, 0);
+	return text[0] != '-' && end != text && *end == '\0' && errno == 0;
+}
+
 static bool options(int argc, char **argv)
 {
 	static const struct option known[] = {
@@ -403,23 +453,26 @@ static bool options(int argc, char **argv)
 		{ "list", no_argument, NULL, 'l' },
 		{ NULL, 0, NULL, 0 }
 	};
+	unsigned long long n = 0;
 	int c;
 
 	while ((c = getopt_long(argc, argv, "", known, NULL)) >= 0) {
+		if (strchr("nsde", c) != NULL && !number(optarg, &n))
+			return false;
 		if (c == 'n')
-			steps = strtoull(optarg, NULL, 0);
+			steps = n;
 		else if (c == 's')
-			seed = strtoull(optarg, NULL, 0);
+			seed = n;
 		else if (c == 'r')
 			replay = optarg;
 		else if (c == 'd')
-			depth = (unsigned)atoi(optarg);
+			depth = (unsigned)n;
 		else if (c == 'o')
 			orders = true;
 		else if (c == 'f')
 			with_faults = true;
 		else if (c == 'e')
-			every = strtoull(optarg, NULL, 0);
+			every = n;
 		else if (c == 'w')
 			no_shrink = true;
 		else if (c == 'l')

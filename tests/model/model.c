@@ -9,20 +9,32 @@
  */
 #include <string.h>
 #include <sys/wait.h>
-#include "model/model.h"
+#include <iv_hook.h>
+#include <iv_loop.h>
+#include "model/world.h"
 
 /* A loop that has nothing to call waits no more often than that, even if each
    of its waits is several system calls. */
 #define IDLE_WAITS	60
 
 /* For so long a look at all children may be put off after another. */
-#define REST	(CHILDREN * INT64_C(10000))
+#define REST	(ALL_CHILDREN * INT64_C(10000))
 
-enum phase { PH_TIMERS, PH_TASKS, PH_LEAVE, PH_WAIT, PH_POSTS, PH_FDS };
+enum phase {
+	PH_TIMERS, PH_TASKS, PH_LEAVE, PH_PREPARE, PH_BLOCK, PH_WAIT,
+	PH_UNBLOCK, PH_CHECK, PH_POSTS, PH_FDS, PH_IDLE
+};
+
+/* So many turns in which nothing seems to have been called may have called
+   something of the library's. */
+#define SECRET_TURNS	4
+
+enum answer { UNKNOWN, NO, YES };
 
 /* An iv_main() in progress. */
 struct frame {
 	enum phase	phase;
+	unsigned	flags;	/* of iv_run(), or 0 */
 	bool	first;		/* its first turn */
 	bool	collected;	/* timers, in this phase */
 	bool	in_round;	/* of tasks */
@@ -30,15 +42,24 @@ struct frame {
 	bool	took_posts;	/* those of this turn */
 	bool	runs_posts;	/* ... which are run now */
 	unsigned	outer_round;
+	bool	hooking;	/* hooks of this phase are being called */
+	enum answer	blocked;	/* IV_HOOK_BLOCK was called in this turn */
+	bool	slept;
+	bool	called;		/* anything but hooks, in this turn */
+	bool	ran;		/* a timer or task, ever */
+	unsigned	idle_turns;	/* without a call of IV_HOOK_IDLE */
 };
 
 struct model model;
 static struct frame frames[DEPTH + 1], *frame;
+static struct {
+	struct model	model;
+	struct frame	frames[DEPTH + 1];
+	unsigned	depth;
+} parked;			/* what the other loop has of these */
+static bool ending;		/* the loop is being taken down */
 static int64_t clock_seen;
 static unsigned waits;		/* since the last call, not accounted for */
-
-#define M	model
-#define FOR(i, n)	for (int i = 0; i < (n); i++)
 
 /* ---- Lists ------------------------------------------------------------------ */
 
@@ -86,25 +107,42 @@ bool model_task_registered(int i)
 	return find(&M.queue, i) >= 0 || find(&M.round, i) >= 0;
 }
 
+static bool posted(int i)
+{
+	return find(&M.pending, i) >= 0 || find(&M.batch, i) >= 0;
+}
+
+static int hooks_at(int point)
+{
+	int n = 0;
+
+	FOR(i, HOOKS)
+		n += M.hook[i].registered && M.hook[i].point == point;
+	return n;
+}
+
 int model_holds(void)
 {
 	int n = M.queue.n + M.round.n, events = 0;
 
 	FOR(i, LINES)
-		n += M.line[i].registered;
+		n += M.line[i].registered && !M.line[i].noref;
 	FOR(i, ALL_TIMERS)
 		n += M.timer[i].registered;
-	FOR(i, EVENTS)
+	FOR(i, EVENTS + CALLS)
 		events += M.event[i];
+	events += posted(QUITTER) + (hooks_at(IV_HOOK_IDLE) > 0);
 	FOR(i, RAWS)
 		n += M.raw[i].registered;
 	FOR(i, SIGNALS)
 		n += M.signal[i].registered;
-	FOR(i, CHILDREN)
+	FOR(i, ALL_CHILDREN)
 		n += M.child[i].registered;
 	FOR(i, INSTANCES)
 		n += M.instance[i].registered;
-	return n + events;
+	FOR(i, LISTENERS)
+		n += M.listener[i].registered;
+	return n + events + M.any + M.alarms + M.refs;
 }
 
 /* Of the first N. */
@@ -147,7 +185,10 @@ static bool is_silent_task(int i)
 {
 	if (i == TASK_POSTS)
 		return M.pending.n == 0 && M.batch.n == 0;
-	return i >= TASK_LOOK && !M.child[i - TASK_LOOK].news;
+	if (i == TASK_WORK)
+		return M.work.n == 0 && M.working.n == 0;
+	return i >= TASK_LOOK && i < TASK_CLOCK &&
+	       !M.child[i - TASK_LOOK].news;
 }
 
 static int loud_tasks(const struct list *l)
@@ -155,15 +196,29 @@ static int loud_tasks(const struct list *l)
 	int n = 0;
 
 	FOR(i, l->n)
-		n += !is_silent_task(l->v[i]);
+		n += !is_silent_task(l->v[i]) && l->v[i] < TASK_CLOCK;
 	return n;
+}
+
+/* What has to be called in the next turn. */
+static unsigned line_due(const struct line *l)
+{
+	unsigned level = line_level(l), due = l->kicked | l->back;
+
+	due |= l->edge ? level & (l->news | ~l->seen) : level;
+	return due & l->set;
+}
+
+static bool listener_level(int i)
+{
+	return M.listener[i].registered && M.listener[i].on &&
+	       M.listener[i].waiting > 0;
 }
 
 bool model_busy(void)
 {
 	FOR(i, LINES)
-		if (M.line[i].registered &&
-		    (line_level(&M.line[i]) & M.line[i].set))
+		if (M.line[i].registered && line_due(&M.line[i]))
 			return true;
 	FOR(i, RAWS)
 		if (M.raw[i].posted)
@@ -174,10 +229,25 @@ bool model_busy(void)
 	FOR(i, INSTANCES)
 		if (model_inotify_busy(i))
 			return true;
-	return loud_tasks(&M.queue) + loud_tasks(&M.round) > 0 ||
+	FOR(i, LISTENERS)
+		if (listener_level(i))
+			return true;
+	FOR(i, ALARMS)
+		if (M.timer[TIMER_ALARM + i].registered)
+			return true;
+	return hooks_at(IV_HOOK_IDLE) > 0 ||
+	       loud_tasks(&M.queue) + loud_tasks(&M.round) > 0 ||
 	       M.pending.n > 0 || M.batch.n > 0 ||
-	       M.signals.n > (find(&M.signals, SIGNAL_CHILD) >= 0) ||
-	       soonest_of(TIMERS) <= ground_clock();
+	       M.signals.n > (find(&M.signals, SIGNAL_CHILD) >= 0) +
+			     (find(&M.signals, SIGNAL_ANY) >= 0) ||
+	       soonest_of(TIMERS + TICKS) <= ground_clock() - M.slack;
+}
+
+bool model_may_sleep(void)
+{
+	return !(frame->flags & IV_RUN_NOWAIT) &&
+	       !(frame->flags != 0 && frame->ran) && !M.quit &&
+	       model_holds() > 0 && hooks_at(IV_HOOK_IDLE) == 0;
 }
 
 unsigned model_depth(void)
@@ -195,7 +265,7 @@ unsigned model_depth(void)
 
 static bool has_children(void)
 {
-	FOR(i, CHILDREN)
+	FOR(i, ALL_CHILDREN)
 		if (M.child[i].registered)
 			return true;
 	return false;
@@ -212,7 +282,7 @@ static bool child_told(int i)
 
 	model_child_taken(i);
 	c->over = model_child_ended(c->status);
-	if (c->over)
+	if (c->over && i < CHILDREN)
 		model_task_unregister(TASK_LOOK + i);
 	return true;
 }
@@ -220,7 +290,7 @@ static bool child_told(int i)
 void model_sweep_begin(void)
 {
 	M.sweeping = true;
-	FOR(i, CHILDREN)
+	FOR(i, ALL_CHILDREN)
 		M.child[i].must = child_told_by_sweep(i);
 }
 
@@ -247,7 +317,7 @@ void model_sweep_end(void)
 	M.sweeping = false;
 	if (!was_put_off)
 		M.rested = ground_clock() + REST;
-	FOR(i, CHILDREN) {
+	FOR(i, ALL_CHILDREN) {
 		if (M.child[i].must && !was_put_off)
 			world_fail("child %d was not told of", i);
 		M.child[i].must = false;
@@ -309,15 +379,33 @@ static void leave_timers(void)
 
 /* ---- Tasks, posts and work ------------------------------------------------------------ */
 
+/* iv_loop_quit() calls nothing of ours. */
+static void quit_if_next(void)
+{
+	if (take_head(&M.batch, QUITTER))
+		M.quit = true;
+}
+
+static bool only_quits(void)
+{
+	return M.batch.n == 0 && M.pending.n == 1 && M.pending.v[0] == QUITTER;
+}
+
 /* A task of the library that has nothing to do: no call is seen. */
 static void skip_silent_tasks(void)
 {
 	if (frame->in_posts && M.batch.n > 0)
 		return;
 	frame->in_posts = false;
-	if (M.working.n > 0 || M.completing >= 0)
+	if (M.working.n > 0 || M.completing >= 0 || M.any_looks ||
+	    M.looking == model_depth())
 		return;
-	while (M.round.n > 0 && is_silent_task(M.round.v[0])) {
+	while (M.round.n > 0 && (is_silent_task(M.round.v[0]) ||
+				 (M.round.v[0] == TASK_POSTS && only_quits()))) {
+		if (M.round.v[0] == TASK_POSTS) {
+			move(&M.pending, &M.batch);
+			quit_if_next();
+		}
 		M.ran[M.round.v[0]] = M.current;
 		drop(&M.round, M.round.v[0]);
 	}
@@ -358,6 +446,7 @@ static void leave_tasks(void)
 		world_fail("event %d must be called now", M.batch.v[0]);
 	if (M.completing >= 0 || M.working.n > 0)
 		world_fail("work is left undone");
+	paths_looked();
 	if (frame->in_round)
 		M.current = frame->outer_round;
 	frame->in_round = false;
@@ -378,6 +467,7 @@ static bool event_called_by_task(int i)
 			return false;
 		frame->in_posts = true;
 		move(&M.pending, &M.batch);
+		quit_if_next();
 	}
 	return take_head(&M.batch, i);
 }
@@ -392,13 +482,32 @@ static bool work_called(int i)
 		move(&M.work, &M.working);
 	}
 	M.completing = i;
-	return take_head(&M.working, i);
+	M.at_work = true;
+	if (!take_head(&M.working, i))
+		return false;
+	/* The rest is done even if this does not return. */
+	if (M.working.n > 0 && !model_task_registered(TASK_WORK))
+		model_task_register(TASK_WORK);
+	return true;
+}
+
+static void work_done(void)
+{
+	if (!M.at_work || M.working.n > 0 || M.completing >= 0)
+		return;
+	M.at_work = false;
+	if (M.work.n == 0)
+		model_task_unregister(TASK_WORK);
 }
 
 static bool fits_tasks(enum call call, int i)
 {
 	if (!frame->in_round)
 		return false;
+	if (M.any_looks)
+		return call == CALL_ANY;
+	if (call == CALL_PATH || call == CALL_FOLLOW)
+		return M.looking == model_depth();
 	if (frame->in_posts && M.batch.n > 0)
 		return call == CALL_EVENT && take_head(&M.batch, i);
 	if (call == CALL_COMPLETION) {
@@ -426,8 +535,10 @@ static void take_posts(void)
 		return;
 	frame->took_posts = true;
 	frame->runs_posts = !model_task_registered(TASK_POSTS);
-	if (frame->runs_posts)
-		move(&M.pending, &M.batch);
+	if (!frame->runs_posts)
+		return;
+	move(&M.pending, &M.batch);
+	quit_if_next();
 }
 
 static void leave_posts(void)
@@ -440,6 +551,11 @@ static void leave_posts(void)
 
 /* ---- Waiting ------------------------------------------------------------------------------ */
 
+static int64_t late(void)
+{
+	return ground_late() + M.slack;
+}
+
 static void check_sleep(void)
 {
 	int64_t now = ground_clock(), soonest = model_soonest();
@@ -451,11 +567,42 @@ static void check_sleep(void)
 	/* busy() as of before the wait: time has not to do with it. */
 	FOR(i, ALL_TIMERS)
 		if (M.timer[i].registered && M.timer[i].at <= clock_seen &&
-		    now > clock_seen + ground_late())
+		    now > clock_seen + late())
 			world_fail("the loop slept though timer %d was due", i);
-	if (soonest < INT64_MAX - ground_late() && now > soonest + ground_late())
+	if (soonest < INT64_MAX - late() && now > soonest + late())
 		world_fail("the loop slept %lld ns too long",
 			   (long long)(now - soonest));
+}
+
+/* Kicks belong to this turn, in which they are called; but an inner loop may
+   leave them to the outer one, or to its next turn. */
+static void take_kicks(struct line *l)
+{
+	unsigned now = (l->kicked | l->back) & l->set;
+
+	if (model_depth() > 1) {
+		l->spurious |= l->kicked | l->back | l->kept;
+		l->kicked = l->back = l->kept = now = 0;
+	}
+	l->kept |= now;
+	l->kicked = (l->kicked | l->back) & ~now;
+	l->back = 0;
+	l->must |= l->kept & l->set;
+	l->extra = l->spurious & ~(l->ready | l->must);
+	l->ready |= l->must | l->spurious;
+}
+
+/* An edge need not be told while its level is away; calls without an edge are
+   allowed. */
+static unsigned line_edges(struct line *l)
+{
+	unsigned level = line_level(l), due;
+
+	l->news |= level & ~l->seen;
+	l->seen = level;
+	due = l->news & level;
+	l->ready |= BANDS;
+	return due;
 }
 
 /* ASLEEP: the wait has let time pass. */
@@ -469,13 +616,17 @@ static void look_at_lines(bool asleep)
 		l->served = false;
 		if (!l->registered)
 			continue;
-		l->must = level & l->set;
 		/* Those of the outer loop are not forgotten. */
 		l->ready = level | (model_depth() > 1 ? l->ready : 0);
+		l->must = (l->edge ? line_edges(l) : level) & l->set;
 		if (ground_keeps_events() && l->was != 0) {
 			l->ready |= l->was;
 			l->must = 0;
 		}
+		/* The library kicks it, when its bands have been called. */
+		if (l->end == ALWAYS && model_depth() > 1)
+			l->must = 0;
+		take_kicks(l);
 		if (asleep && l->must != 0)
 			world_fail("the loop slept though line %d is ready",
 				   i);
@@ -491,18 +642,36 @@ static void wait_found(bool anything)
 	FOR(i, ALL_RAWS)
 		M.raw[i].ready = M.raw[i].posted &&
 				 (anything || (inner && M.raw[i].ready));
-	FOR(i, CHILDREN)
+	FOR(i, ALL_CHILDREN)
 		M.child[i].ready = child_shows(&M.child[i]) &&
 				   (anything || (inner && M.child[i].ready));
 	FOR(i, INSTANCES)
 		M.instance[i].ready = M.instance[i].queued > 0 &&
 			(anything || (inner && M.instance[i].ready));
+	FOR(i, LISTENERS)
+		M.listener[i].ready = listener_level(i) &&
+			((anything && !ground_tells) ||
+			 (inner && M.listener[i].ready));
 	FOR(i, ALL_TIMERS)
 		M.timer[i].must = M.timer[i].registered &&
-			M.timer[i].due <= ground_clock() - ground_late();
+			M.timer[i].due <= ground_clock() - late();
 	M.serving = -1;
 	M.now_valid = false;
 	clock_seen = ground_clock();
+}
+
+/* Whether the loop may have slept, and should have said so. */
+static void check_blocked(bool asleep)
+{
+	frame->slept = asleep;
+	if (!asleep)
+		return;
+	if (M.alarms > 0)
+		alarms_check_sleep(clock_seen, late());
+	if (frame->blocked == NO)
+		world_fail("the loop slept without a call of IV_HOOK_BLOCK");
+	if (!model_may_sleep())
+		world_fail("the loop slept in a turn that may not");
 }
 
 /* What the last wait found: all there is, since the ground does not tell. */
@@ -511,6 +680,7 @@ static void wait_over(void)
 	bool asleep = ground_clock() > clock_seen;
 
 	check_sleep();
+	check_blocked(asleep);
 	if (asleep)
 		run_silent_tasks();
 	if (asleep && (M.queue.n > 0 || M.round.n > 0 || M.pending.n > 0 ||
@@ -523,20 +693,29 @@ static void wait_over(void)
 		if (asleep && M.raw[i].posted)
 			world_fail("the loop slept though raw event %d was "
 				   "posted", i);
-	FOR(i, CHILDREN)
+	FOR(i, ALL_CHILDREN)
 		if (asleep && child_shows(&M.child[i]))
 			world_fail("the loop slept though child %d has ended",
 				   i);
+	if (asleep && M.any && children_untold() >= 0)
+		world_fail("the loop slept though unclaimed child %d has ended",
+			   children_untold());
 	FOR(i, INSTANCES)
 		if (asleep && M.instance[i].queued > 0)
 			world_fail("the loop slept though inotify %d is "
 				   "readable", i);
+	FOR(i, LISTENERS)
+		if (asleep && listener_level(i))
+			world_fail("the loop slept though listener %d has "
+				   "clients", i);
 	wait_found(true);
+	paths_waited(asleep);
 	ground_check_interest();
 }
 
 void model_waited(bool anything)
 {
+	check_blocked(ground_clock() > clock_seen);
 	FOR(i, LINES) {
 		struct line *l = &M.line[i];
 
@@ -545,15 +724,29 @@ void model_waited(bool anything)
 			l->ready = 0;
 		l->must = l->last = 0;
 		l->served = false;
+		if (l->registered && l->end == ALWAYS)
+			l->ready |= IN | OUT;
+		if (l->registered && l->edge)
+			line_edges(l);
+		if (l->registered)
+			take_kicks(l);
 	}
 	wait_found(anything);
-	frame->phase = PH_POSTS;
+	frame->phase = PH_UNBLOCK;
 }
 
 void model_line_found(struct line *l, unsigned bands)
 {
 	l->ready |= bands;
-	l->must = bands & l->set;
+	l->must |= bands & l->set;
+	l->extra &= ~bands;
+}
+
+void model_listener_found(int fd)
+{
+	FOR(i, LISTENERS)
+		if (M.listener[i].fd == fd)
+			M.listener[i].ready = listener_level(i);
 }
 
 /* ---- Descriptors ------------------------------------------------------------------------- */
@@ -591,6 +784,10 @@ static bool line_called(int i, unsigned band)
 	if (l->must & l->set & (band - 1) & above(l->last))
 		world_fail("line %d: band %u called too early", i, band);
 	M.serving = i;
+	l->kept &= ~band;
+	l->back &= ~band;
+	l->news &= ~band;
+	l->spurious &= ~(band & l->extra);
 	l->last = band;
 	return true;
 }
@@ -638,11 +835,29 @@ static bool inotify_called(int k)
 	return true;
 }
 
+/* More often than need be, perhaps. */
+static bool accept_called(int i)
+{
+	if (!M.listener[i].registered || !M.listener[i].on)
+		return false;
+	stop_serving();
+	M.listener[i].ready = false;
+	return true;
+}
+
+static bool clock_called(void)
+{
+	stop_serving();
+	return true;
+}
+
 /* While signals or events are worked off nothing else is called. */
 static bool fits_fds(enum call call, int i, unsigned band)
 {
 	if (M.reading >= 0)
 		return call == CALL_WATCH && model_watch_called(i);
+	if (M.any_looks)
+		return call == CALL_ANY;
 	if (call == CALL_CHILD)
 		return child_called(i);
 	if (M.in_signals)
@@ -650,12 +865,16 @@ static bool fits_fds(enum call call, int i, unsigned band)
 	return (call == CALL_FD && line_called(i, band)) ||
 	       (call == CALL_RAW && raw_called(i)) ||
 	       (call == CALL_SIGNALS && signals_called()) ||
-	       (call == CALL_INOTIFY && inotify_called(i));
+	       (call == CALL_INOTIFY && inotify_called(i)) ||
+	       (call == CALL_ACCEPT && accept_called(i)) ||
+	       (call == CALL_CLOCK && clock_called()) ||
+	       (call == CALL_HINTS && clock_called());
 }
 
 static void leave_fds(void)
 {
 	stop_serving();
+	paths_read();
 	FOR(i, LINES)
 		if (M.line[i].registered && !M.line[i].served &&
 		    (M.line[i].must & M.line[i].set))
@@ -664,13 +883,115 @@ static void leave_fds(void)
 	FOR(i, ALL_RAWS)
 		if (M.raw[i].ready)
 			world_fail("raw event %d was not called", i);
-	FOR(i, CHILDREN)
+	FOR(i, ALL_CHILDREN)
 		if (M.child[i].ready)
 			world_fail("child %d has ended and was not told of",
 				   i);
 	FOR(i, INSTANCES)
 		if (M.instance[i].ready)
 			world_fail("inotify %d was not read", i);
+	FOR(i, LISTENERS)
+		if (M.listener[i].ready && listener_level(i))
+			world_fail("listener %d has clients and was not asked",
+				   i);
+}
+
+/* ---- Hooks ------------------------------------------------------------------------------------ */
+
+/* Those of POINT, in order of registration; what an outer loop has left of them
+   is among them. */
+static void collect_hooks(int point)
+{
+	struct list *l = &M.hooks[point];
+
+	l->n = 0;
+	FOR(i, HOOKS) {
+		int at = l->n;
+
+		if (!M.hook[i].registered || M.hook[i].point != point)
+			continue;
+		push(l, i);
+		for (; at > 0 && M.hook[l->v[at - 1]].order > M.hook[i].order;
+		     at--)
+			l->v[at] = l->v[at - 1];
+		l->v[at] = i;
+	}
+}
+
+static bool hook_called(int point, int i)
+{
+	if (M.hook[i].point != point)
+		return false;
+	if (!frame->hooking)
+		collect_hooks(point);
+	frame->hooking = true;
+	return take_head(&M.hooks[point], i);
+}
+
+/* MUST: unless the phase was to be left out. */
+static void leave_hooks(int point, bool must)
+{
+	if (!frame->hooking && must)
+		collect_hooks(point);
+	if ((frame->hooking || must) && M.hooks[point].n > 0)
+		world_fail("hook %d must be called now", M.hooks[point].v[0]);
+	frame->hooking = false;
+}
+
+/* There was nothing to do when the first was, and no reason not to sleep. */
+static bool block_called(int i)
+{
+	if (frame->hooking)
+		return hook_called(IV_HOOK_BLOCK, i);
+	if (!model_may_sleep() || M.queue.n + M.pending.n + M.batch.n > 0 ||
+	    model_soonest() <= ground_clock() - M.slack)
+		world_fail("IV_HOOK_BLOCK in a turn that must not sleep");
+	return hook_called(IV_HOOK_BLOCK, i);
+}
+
+static void leave_block(void)
+{
+	frame->blocked = frame->hooking ? YES :
+			 hooks_at(IV_HOOK_BLOCK) > 0 ? NO : UNKNOWN;
+	leave_hooks(IV_HOOK_BLOCK, false);
+}
+
+static bool unblock_called(int i)
+{
+	return frame->blocked != NO && hook_called(IV_HOOK_UNBLOCK, i);
+}
+
+static void leave_idle(void)
+{
+	if (frame->hooking || frame->called || hooks_at(IV_HOOK_IDLE) == 0)
+		frame->idle_turns = 0;
+	else if (++frame->idle_turns > SECRET_TURNS)
+		world_fail("idle turns without IV_HOOK_IDLE");
+	leave_hooks(IV_HOOK_IDLE, false);
+	frame->called = false;
+}
+
+void model_hook_register(int i, int point)
+{
+	M.hook[i].registered = true;
+	M.hook[i].point = point;
+	M.hook[i].order = ++M.orders;
+}
+
+void model_hook_unregister(int i)
+{
+	M.hook[i].registered = false;
+	drop(&M.hooks[M.hook[i].point], i);
+}
+
+void model_take_down(bool begins)
+{
+	ending = begins;
+	if (begins)
+		collect_hooks(IV_HOOK_DEINIT);
+	else if (M.hooks[IV_HOOK_DEINIT].n > 0)
+		world_fail("hook %d was not called",
+			   M.hooks[IV_HOOK_DEINIT].v[0]);
 }
 
 /* ---- Phases --------------------------------------------------------------------------------- */
@@ -681,17 +1002,29 @@ static bool fits(enum call call, int i, unsigned band)
 	case PH_TIMERS:
 		if (call == CALL_CHILD)
 			return M.sweeping && child_told(i);
-		if (call != CALL_TIMER)
+		if (call != CALL_TIMER && call != CALL_HINTS)
 			return false;
 		if (!frame->collected)
 			collect();
+		if (call == CALL_HINTS)
+			return true;
 		return take_head(&M.due, i);
 	case PH_TASKS:
 		return fits_tasks(call, i);
 	case PH_LEAVE:
 		return call == CALL_RETURN;
+	case PH_PREPARE:
+		return call == CALL_HOOK && hook_called(IV_HOOK_PREPARE, i);
+	case PH_BLOCK:
+		return call == CALL_HOOK && M.hook[i].point == IV_HOOK_BLOCK &&
+		       block_called(i);
 	case PH_WAIT:
 		return call == CALL_WAIT;
+	case PH_UNBLOCK:
+		return call == CALL_HOOK && unblock_called(i);
+	case PH_CHECK:
+		return call == CALL_LOOK ||
+		       (call == CALL_HOOK && hook_called(IV_HOOK_CHECK, i));
 	case PH_POSTS:
 		if (call != CALL_EVENT)
 			return false;
@@ -699,6 +1032,9 @@ static bool fits(enum call call, int i, unsigned band)
 		return frame->runs_posts && take_head(&M.batch, i);
 	case PH_FDS:
 		return fits_fds(call, i, band);
+	case PH_IDLE:
+		return call == CALL_HOOK && !frame->called &&
+		       hook_called(IV_HOOK_IDLE, i);
 	}
 	return false;
 }
@@ -712,15 +1048,32 @@ static void next_phase(void)
 		break;
 	case PH_TASKS:
 		leave_tasks();
-		frame->phase = M.quit || model_holds() == 0 ? PH_LEAVE
-							    : PH_WAIT;
+		frame->phase = M.quit || model_holds() <= 0 ? PH_LEAVE
+							    : PH_PREPARE;
 		break;
 	case PH_LEAVE:
 		world_fail("iv_main() should have returned");
+	case PH_PREPARE:
+		leave_hooks(IV_HOOK_PREPARE, true);
+		frame->phase = PH_BLOCK;
+		break;
+	case PH_BLOCK:
+		leave_block();
+		frame->phase = PH_WAIT;
+		break;
 	case PH_WAIT:
 		if (ground_tells)
 			world_fail("a turn without a wait");
 		wait_over();
+		frame->phase = PH_UNBLOCK;
+		break;
+	case PH_UNBLOCK:
+		leave_hooks(IV_HOOK_UNBLOCK, frame->blocked == YES ||
+			    (frame->slept && frame->blocked == UNKNOWN));
+		frame->phase = PH_CHECK;
+		break;
+	case PH_CHECK:
+		leave_hooks(IV_HOOK_CHECK, true);
 		frame->phase = PH_POSTS;
 		break;
 	case PH_POSTS:
@@ -729,27 +1082,44 @@ static void next_phase(void)
 		break;
 	case PH_FDS:
 		leave_fds();
+		frame->phase = PH_IDLE;
+		break;
+	case PH_IDLE:
+		leave_idle();
 		frame->first = frame->collected = false;
-		frame->phase = PH_TIMERS;
+		frame->phase = frame->flags != 0 ? PH_LEAVE : PH_TIMERS;
 		break;
 	}
 }
 
 static const char *const call_names[] = {
 	"timer", "task", "work", "completion", "event", "line", "raw event",
-	"signals", "signal", "child", "inotify", "watch", "wait", "return"
+	"signals", "signal", "child", "any child", "inotify", "watch", "hook", "accept",
+	"clock", "path", "file", "hints",
+	"look", "wait", "return"
 };
 
 /* True while the model lags behind: the loop has waited since the last call. */
 static bool behind(unsigned passed)
 {
-	return !ground_tells && waits > 0 && passed == 0;
+	return !ground_tells && waits > ground_looks() && passed == 0;
+}
+
+static void note_call(enum call call)
+{
+	if (call == CALL_HOOK || call >= CALL_LOOK)
+		return;
+	frame->called = true;
+	frame->ran |= frame->phase == PH_TIMERS || frame->phase == PH_TASKS;
 }
 
 void model_called(enum call call, int i, unsigned band)
 {
 	unsigned n = 0, passed = 0;
 
+	if (ending && call == CALL_HOOK && M.hook[i].point == IV_HOOK_DEINIT &&
+	    take_head(&M.hooks[IV_HOOK_DEINIT], i))
+		return;
 	if (call == CALL_CHILD && !may_tell(i))
 		world_fail("child %d has nothing to be told", i);
 	if (frame == frames)
@@ -757,7 +1127,7 @@ void model_called(enum call call, int i, unsigned band)
 			   i);
 	waits = ground_waits();
 	while (behind(passed) || !fits(call, i, band)) {
-		if (++n > 12)
+		if (++n > 24)
 			world_fail("%s %d (band %u) is not due",
 				   call_names[call], i, band);
 		passed += frame->phase == PH_WAIT;
@@ -765,31 +1135,55 @@ void model_called(enum call call, int i, unsigned band)
 	}
 	if (waits > IDLE_WAITS)
 		world_fail("%u waits for nothing", waits);
+	note_call(call);
 }
 
 void model_done(void)
 {
+	work_done();
+	if (frame->in_posts || (frame->phase == PH_POSTS && frame->runs_posts))
+		quit_if_next();
 	if (frame->phase == PH_TASKS)
 		skip_silent_tasks();
-	if (M.in_signals && !M.sweeping)
+	if (M.in_signals && !M.sweeping && !M.any_looks)
 		sweep_if_next();
 }
 
 void model_begin(void)
 {
 	memset(&model, 0, sizeof(model));
+	ending = false;
 	M.completing = M.serving = M.reading = -1;
 	frame = frames;
 	FOR(i, LINES)
 		M.line[i].fd = M.line[i].peer = -1;
 }
 
-void model_enter(void)
+void model_swap(void)
+{
+	struct model m = model;
+	struct frame f[DEPTH + 1];
+	unsigned depth = model_depth();
+
+	memcpy(f, frames, sizeof(f));
+	model = parked.model;
+	memcpy(frames, parked.frames, sizeof(f));
+	frame = frames + parked.depth;
+	parked.model = m;
+	memcpy(parked.frames, f, sizeof(f));
+	parked.depth = depth;
+}
+
+void model_enter(unsigned flags)
 {
 	frame++;
 	memset(frame, 0, sizeof(*frame));
+	frame->flags = flags;
 	frame->first = true;
-	M.quit = false;
+	M.look_stage = 0;
+	M.now_valid = false;
+	if (model_depth() == 1)
+		M.quit = false;
 	clock_seen = ground_clock();
 	ground_waits();
 	waits = 0;
@@ -800,14 +1194,25 @@ void model_leave(void)
 	model_called(CALL_RETURN, 0, 0);
 	frame--;
 	clock_seen = ground_clock();
+	frame->idle_turns = 0;
+	M.look_stage = 0;
+	/* A wait of a single turn is for the next of the outer loop. */
+	FOR(i, ALL_TIMERS)
+		M.timer[i].must = false;
 	/* What an inner loop has served the outer one does not serve. */
-	FOR(i, LINES)
-		M.line[i].must = 0;
+	FOR(i, LINES) {
+		struct line *l = &M.line[i];
+
+		l->must = 0;
+		l->spurious |= l->kicked | l->back | l->kept;
+		l->kicked = l->back = l->kept = 0;
+	}
 }
 
 void model_advanced(void)
 {
 	clock_seen = ground_clock();
+	ground_waits();
 }
 
 /* ---- Changes ----------------------------------------------------------------------------------- */
@@ -817,16 +1222,48 @@ void model_line_changes(struct line *l)
 	l->was |= line_level(l);
 }
 
-void model_line_set(struct line *l, unsigned set)
+/* What was to be called, and cannot be any more, is remembered: kicks, and in
+   one turn with them, or with edges, maybe more. */
+static void narrow(struct line *l, unsigned set)
 {
+	unsigned lost = l->set & ~set;
+
+	if (l->kept != 0)
+		l->spurious |= l->ready & BANDS;
+	l->back |= l->kept & lost;
+	l->kept &= ~lost;
 	l->must &= set;
 	l->set = set;
 }
 
-void model_line_register(struct line *l, unsigned set)
+void model_line_set(struct line *l, unsigned handlers)
+{
+	l->handlers = handlers;
+	narrow(l, l->suspended ? 0 : handlers);
+}
+
+void model_line_suspend(struct line *l, bool on)
+{
+	l->suspended = on;
+	narrow(l, on ? 0 : l->handlers);
+}
+
+void model_line_kick(struct line *l, unsigned bands)
+{
+	l->kicked |= bands;
+}
+
+void model_line_news(struct line *l, unsigned bands)
+{
+	l->news |= bands;
+}
+
+void model_line_register(struct line *l, unsigned handlers)
 {
 	l->registered = true;
-	l->set = set;
+	l->suspended = false;
+	l->handlers = l->set = handlers;
+	l->kicked = l->kept = l->back = l->spurious = l->news = l->seen = 0;
 	l->ready = l->must = l->last = l->was = 0;
 	l->served = false;
 }
@@ -872,11 +1309,16 @@ void model_task_init(int i)
 
 void model_event_post(int i, bool from_owner)
 {
-	if (find(&M.pending, i) >= 0 || find(&M.batch, i) >= 0)
+	if (posted(i))
 		return;
 	push(&M.pending, i);
 	if (from_owner && !model_task_registered(TASK_POSTS))
 		model_task_register(TASK_POSTS);
+}
+
+void model_quit_post(bool from_owner)
+{
+	model_event_post(QUITTER, from_owner);
 }
 
 void model_event_unregister(int i)
@@ -886,15 +1328,30 @@ void model_event_unregister(int i)
 		drop(&M.batch, i);
 }
 
-void model_work_submit(int i)
+/* The first that the loop has to do with work. */
+static void work_begins(void)
 {
-	M.item[i] = true;
 	if (!M.worked)
 		model_task_init(TASK_WORK);
 	M.worked = true;
+}
+
+void model_work_submit(int i)
+{
+	M.item[i] = true;
+	work_begins();
 	push(&M.work, i);
 	if (!model_task_registered(TASK_WORK))
 		model_task_register(TASK_WORK);
+}
+
+bool model_work_cancel(int i)
+{
+	work_begins();
+	if (!drop(&M.work, i) && !drop(&M.working, i))
+		return false;
+	M.item[i] = false;
+	return true;
 }
 
 /* ---- Signals -------------------------------------------------------------------------------------- */
@@ -961,9 +1418,7 @@ static void signals_detach(void)
 
 	FOR(i, SIGNALS)
 		others |= M.signal[i].registered;
-	FOR(i, CHILDREN)
-		others |= M.child[i].registered;
-	if (!others)
+	if (!others && !M.hooked && !M.any)
 		M.raw[RAW_SIGNALS].posted = M.raw[RAW_SIGNALS].ready = false;
 }
 
@@ -991,10 +1446,14 @@ void model_signals_done(void)
 
 void model_sigchld(void)
 {
-	FOR(i, CHILDREN)
+	FOR(i, ALL_CHILDREN)
 		M.child[i].heard |= M.child[i].registered && M.child[i].news;
-	if (has_children())
+	if (M.any && M.sigchld[1] < M.sigchld[0])
+		signal_wake(SIGNAL_ANY);
+	if (M.hooked)
 		signal_wake(SIGNAL_CHILD);
+	if (M.any)
+		signal_wake(SIGNAL_ANY);
 }
 
 /* One status replaces another.  What shows is not for a sweep to tell. */
@@ -1022,6 +1481,7 @@ void model_child_register(int i, bool blind, bool look)
 
 	c->registered = true;
 	c->blind = blind;
+	M.hooked |= i < CHILDREN;
 	c->heard = c->ready = c->must = c->over = false;
 	if (look) {
 		model_task_init(TASK_LOOK + i);
@@ -1034,11 +1494,31 @@ void model_child_unregister(int i)
 	struct child *c = &M.child[i];
 
 	c->registered = c->heard = c->ready = c->must = false;
-	model_task_unregister(TASK_LOOK + i);
+	if (i < CHILDREN)
+		model_task_unregister(TASK_LOOK + i);
 	if (!has_children()) {
+		M.hooked = false;
 		if (!drop(&M.signals, SIGNAL_CHILD))
 			drop(&M.signal_batch, SIGNAL_CHILD);
 		model_timer_unregister(TIMER_SWEEP);
 	}
 	signals_detach();
+}
+
+void model_any_register(void)
+{
+	M.any = true;
+}
+
+void model_any_unregister(void)
+{
+	M.any = false;
+	if (!drop(&M.signals, SIGNAL_ANY))
+		drop(&M.signal_batch, SIGNAL_ANY);
+	signals_detach();
+}
+
+void model_any_looks(bool begins)
+{
+	M.any_looks = begins;
 }

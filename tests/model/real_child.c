@@ -20,10 +20,17 @@ const bool ground_is_real = true;
 
 static int orders[2], ready[2];
 
+static void cloexec_pipe(int fds[2])
+{
+	CHECK_SYS(pipe(fds));
+	CHECK_SYS(fcntl(fds[0], F_SETFD, FD_CLOEXEC));
+	CHECK_SYS(fcntl(fds[1], F_SETFD, FD_CLOEXEC));
+}
+
 void ground_child_prepare(void)
 {
-	CHECK_SYS(pipe2(orders, O_CLOEXEC));
-	CHECK_SYS(pipe2(ready, O_CLOEXEC));
+	cloexec_pipe(orders);
+	cloexec_pipe(ready);
 }
 
 /* `ready' ends when this has no other descriptors but the standard ones. */

@@ -13,9 +13,10 @@
 #include "loop/poll_method.h"
 #include "model/main.h"
 #include "model/model.h"
+#include "sys/clockfd.h"
 #include "sys/sys.h"
 
-#define FILES	64
+#define FILES	128
 #define BASE	1000	/* the first number; no real descriptor has it */
 #define RETRY_NS	INT64_C(10000000)
 #define SPIN	8	/* waits in a row that need not have been */
@@ -81,6 +82,66 @@ void ivi_nap(int64_t ns)
 	ground_advance(ns);
 }
 
+static int64_t wall_ahead, slept;
+
+int64_t ground_clock_shows(int clock)
+{
+	return now + slept + (clock == REALTIME ? wall_ahead : 0);
+}
+
+int ground_clock_number(int clock)
+{
+	return clock == REALTIME ? CLOCK_REALTIME : CLOCK_MONOTONIC;
+}
+
+void ground_wall_set(int64_t by)
+{
+	wall_ahead = by;
+}
+
+void ground_suspend(int64_t ns)
+{
+	slept += ns;
+}
+
+/* There are these two, whatever the system has. */
+int ivi_clock_number(clockid_t clock)
+{
+	return clock == CLOCK_MONOTONIC ? IVI_BOOTTIME : IVI_REALTIME;
+}
+
+int64_t ivi_clock_shows(int number)
+{
+	return ground_clock_shows(number == IVI_REALTIME ? REALTIME :
+							   BOOTTIME);
+}
+
+int64_t ivi_clock_compare(int number, int64_t *ahead)
+{
+	*ahead = ivi_clock_shows(number) - ivi_clock_shows(IVI_BOOTTIME);
+	return ivi_clock_shows(number);
+}
+
+/* Nobody tells. */
+int ivi_clockfd_open(int number)
+{
+	(void)number;
+	return -ENOSYS;
+}
+
+int ivi_clockfd_arm(int fd, int64_t at)
+{
+	(void)fd;
+	(void)at;
+	return -ENOSYS;
+}
+
+int ivi_clockfd_clear(int fd)
+{
+	(void)fd;
+	return -ENOSYS;
+}
+
 int64_t ground_clock(void)
 {
 	return now;
@@ -93,12 +154,13 @@ void ground_advance(int64_t ns)
 
 /* ---- Descriptors --------------------------------------------------------------------- */
 
-enum kind { CLOSED, PIPE_IN, PIPE_OUT, STREAM, COUNTER };
+enum kind { CLOSED, PIPE_IN, PIPE_OUT, STREAM, COUNTER, NOT_POLLABLE };
 
 static struct file {
 	enum kind	kind;
 	int	peer;		/* index, or -1 */
 	unsigned	bytes;		/* to be read */
+	unsigned	asked;		/* what poll(2) has said of it */
 	bool	full, eof, shut;
 } files[FILES];
 
@@ -121,6 +183,8 @@ static unsigned file_level(const struct file *f)
 {
 	if (f->kind == COUNTER)
 		return f->bytes > 0 ? IN : 0;
+	if (f->kind == NOT_POLLABLE)
+		return IN | OUT;
 	if (f->peer < 0 || (f->eof && f->shut))
 		return BANDS;
 	return (f->kind != PIPE_OUT && (f->bytes > 0 || f->eof) ? IN : 0U) |
@@ -129,9 +193,16 @@ static unsigned file_level(const struct file *f)
 
 void ground_pair(enum end end, int fds[2])
 {
-	int a = file_open(end == READER ? PIPE_IN : end == WRITER ? PIPE_OUT :
+	int a, b;
+
+	if (end == ALWAYS) {
+		fds[0] = BASE + file_open(NOT_POLLABLE);
+		fds[1] = -1;
+		return;
+	}
+	a = file_open(end == READER ? PIPE_IN : end == WRITER ? PIPE_OUT :
 			  STREAM);
-	int b = file_open(end == READER ? PIPE_OUT : end == WRITER ? PIPE_IN :
+	b = file_open(end == READER ? PIPE_OUT : end == WRITER ? PIPE_IN :
 			  STREAM);
 
 	files[a].peer = b;
@@ -143,6 +214,11 @@ void ground_pair(enum end end, int fds[2])
 void ground_write(int fd, unsigned n)
 {
 	files[file(fd)->peer].bytes += n;
+}
+
+void ground_post(int fd)
+{
+	file(fd)->bytes++;
 }
 
 void ground_fill(int fd)
@@ -205,6 +281,17 @@ bool ivi_fd_is_blocking(int fd)
 	return false;
 }
 
+unsigned ivi_fd_ready(int fd, unsigned what)
+{
+	struct file *f = file(fd);
+	unsigned level = file_level(f), set;
+
+	set = (what & 1 ? IN : 0U) | (what & 2 ? OUT : 0U);
+	f->asked = level & ERR ? BANDS : level & set;
+	return (f->asked & IN ? 1U : 0U) | (f->asked & OUT ? 2U : 0U) |
+	       (f->asked & ERR ? 4U : 0U);
+}
+
 int ivi_fd_oob_inline(int fd)
 {
 	return file(fd)->kind == STREAM ? 0 : -ENOTSOCK;
@@ -221,8 +308,30 @@ bool ivi_fd_is_fifo(int fd)
 	return file(fd)->kind == PIPE_IN || file(fd)->kind == PIPE_OUT;
 }
 
+bool ivi_fd_is_socket(int fd)
+{
+	return file(fd)->kind == STREAM;
+}
+
+bool ivi_fd_is_file(int fd)
+{
+	(void)fd;
+	return false;
+}
+
+bool ivi_fd_has_error(int fd)
+{
+	(void)fd;
+	return false;
+}
+
 void ivi_fd_limit_raise(void)
 {
+}
+
+int ivi_fd_limit(void)
+{
+	return 0;
 }
 
 int ivi_pipe(int fds[2], bool nonblock)
@@ -260,13 +369,12 @@ int ivi_wake_drain(const struct ivi_wake *w)
 
 struct sim {
 	struct ivi_poller	p;
+	bool	woken;			/* by wake() */
+	bool	short_of_memory;	/* changes are yet to be made */
+	unsigned	spins, empty;
 	int	n;
 	struct ivi_fd	*fd[FILES];
 };
-
-static bool woken;		/* by wake() */
-static bool short_of_memory;	/* changes are yet to be made */
-static unsigned spins, empty;
 
 static int sim_open(struct ivi_poller *p)
 {
@@ -297,8 +405,10 @@ static int sim_apply(struct ivi_poller *p, struct ivi_fd *f)
 	}
 	if (ivi_fd_check(ivi_fd_pub(f)->fd) < 0)
 		return -EBADF;
+	if (file(ivi_fd_pub(f)->fd)->kind == NOT_POLLABLE)
+		return -EPERM;
 	if (!(f->flags & IVI_FD_PROBE) && happens(10)) {
-		short_of_memory = true;
+		s->short_of_memory = true;
 		return -ENOMEM;
 	}
 	forget(s, f);
@@ -323,7 +433,7 @@ static bool anything(const struct sim *s)
 	for (int i = 0; i < s->n; i++)
 		if (found(s->fd[i]))
 			return true;
-	return woken;
+	return s->woken;
 }
 
 /* The line that F is of, or NULL: it is one of the library's. */
@@ -359,14 +469,37 @@ static void report(struct sim *s)
 		struct line *l = line_of(s->fd[i]);
 		unsigned bands = found(s->fd[i]);
 
-		if (bands == 0 || (l != NULL && one && told++ > 0))
+		if (bands == 0 || s->fd[i]->wanted == 0 ||
+		    (l != NULL && one && told++ > 0))
 			continue;
 		ivi_ready(&s->p, s->fd[i], bands);
+		model_listener_found(ivi_fd_pub(s->fd[i])->fd);
 		if (l != NULL)
 			model_line_found(l, (bands & IVI_ERR ? ERR : 0U) |
 					 (bands & IVI_IN ? IN : 0U) |
 					 (bands & IVI_OUT ? OUT : 0U));
 	}
+}
+
+/* What was asked for because memory was short.  True if there was any. */
+static bool asked(void)
+{
+	for (int i = 0; i < FILES; i++)
+		if (files[i].asked != 0)
+			return true;
+	return false;
+}
+
+static void report_asked(void)
+{
+	for (int i = 0; i < LINES; i++) {
+		struct line *l = &model.line[i];
+
+		if (l->registered && file(l->fd)->asked != 0)
+			model_line_found(l, file(l->fd)->asked);
+	}
+	for (int i = 0; i < FILES; i++)
+		files[i].asked = 0;
 }
 
 /* Every line's wish is known, unless memory was short. */
@@ -386,7 +519,7 @@ static void check_told(const struct sim *s)
 				(l->set & IN ? IVI_IN : 0U) |
 				(l->set & OUT ? IVI_OUT : 0U);
 
-		if (l->registered && told[i] != want)
+		if (l->registered && l->end != ALWAYS && told[i] != want)
 			world_fail("line %d: told %#x, wanted %#x", i,
 				   told[i], want);
 	}
@@ -395,19 +528,19 @@ static void check_told(const struct sim *s)
 /* The loop goes to sleep until UNTIL; others may wake it. */
 static void sleep_until(struct sim *s, int64_t until)
 {
-	if (model_busy() && !short_of_memory)
+	if (!model_may_sleep() || (model_busy() && !s->short_of_memory))
 		world_fail("the loop sleeps though there is something to do");
 	while (world_outside()) {
-		if (model.pending.n > 0 && !woken)
+		if (model.pending.n > 0 && !s->woken)
 			world_fail("an event was posted, and the loop sleeps");
 		if (anything(s))
 			return;
 	}
 	if (until == IVI_NEVER)
 		world_fail("the loop sleeps for ever");
-	if (until > model_soonest())
+	if (until - model.slack > model_soonest())
 		world_fail("the loop sleeps too long");
-	if (short_of_memory && until > now + RETRY_NS)
+	if (s->short_of_memory && until > now + RETRY_NS)
 		world_fail("the loop does not try again");
 	if (happens(6))
 		until = now + (until - now) / 2;
@@ -421,23 +554,24 @@ static unsigned sim_wait(struct ivi_poller *p, int64_t until)
 	struct sim *s = (struct sim *)p;
 
 	model_called(CALL_WAIT, 0, 0);
-	if (!short_of_memory)
+	if (!s->short_of_memory)
 		check_told(s);
-	if (model_busy() || until > now)
-		spins = 0;
-	else if (++spins > SPIN)
+	if (model_busy() || until > now || !model_may_sleep())
+		s->spins = 0;
+	else if (++s->spins > SPIN)
 		world_fail("the loop spins");
 	if (!anything(s) && until > now)
 		sleep_until(s, until);
-	short_of_memory = false;
-	woken = false;
-	if (happens(8) && ++empty < 3) {
+	s->short_of_memory = false;
+	s->woken = false;
+	if (!asked() && happens(8) && ++s->empty < 3) {
 		model_waited(false);
 		return 0;
 	}
-	empty = 0;
+	s->empty = 0;
 	model_waited(true);
 	report(s);
+	report_asked();
 	return 0;
 }
 
@@ -449,8 +583,9 @@ static int sim_wake_open(struct ivi_poller *p)
 
 static void sim_wake(struct ivi_poller *p)
 {
-	(void)p;
-	__atomic_store_n(&woken, true, __ATOMIC_SEQ_CST);
+	struct sim *s = (struct sim *)p;
+
+	__atomic_store_n(&s->woken, true, __ATOMIC_SEQ_CST);
 }
 
 static const struct ivi_poll_method sim = {
@@ -503,6 +638,7 @@ void ground_begin(const uint8_t *program, size_t size)
 {
 	chance_begin(program, size);
 	now = 1000 * IVI_SEC;
+	wall_ahead = slept = 0;
 	memset(files, 0, sizeof(files));
 	ground_restart();
 }
@@ -516,8 +652,11 @@ void ground_end(void)
 
 void ground_restart(void)
 {
-	woken = short_of_memory = false;
-	spins = empty = 0;
+}
+
+unsigned ground_looks(void)
+{
+	return 0;
 }
 
 unsigned ground_waits(void)

@@ -6,6 +6,7 @@
  * nothing.  An object lives in memory of its own, full of garbage before it is
  * initialised, and is freed and made anew now and then.
  */
+#include <errno.h>
 #include <pthread.h>
 #include <semaphore.h>
 #include <signal.h>
@@ -15,12 +16,14 @@
 #include <iv.h>
 #include <iv_event.h>
 #include <iv_event_raw.h>
+#include <iv_loop.h>
 #include <iv_signal.h>
+#include <iv_tick.h>
 #include <iv_work.h>
 #include "model/world.h"
 
 /* So many calls in an iv_main() make it quit. */
-#define CALLS	40
+#define BUDGET	40
 /* So many records a handler executes at most. */
 #define IN_HANDLER	3
 /* Bytes on their way in a line, so that it is not full by accident. */
@@ -34,6 +37,7 @@ static size_t size, at;
 
 static struct iv_fd *fds[LINES];
 static struct iv_timer *timers[TIMERS];
+static struct iv_tick *ticks[TICKS];
 static struct iv_task *tasks[TASKS];
 static struct iv_event *events[EVENTS];
 static struct iv_event_raw *raws[RAWS];
@@ -41,13 +45,18 @@ static struct iv_signal *signals[SIGNALS];
 static struct iv_work_item *items[ITEMS];
 
 /* How often each object was initialised: what its cookie says. */
-static unsigned fd_lives[LINES], timer_lives[TIMERS], task_lives[TASKS],
+static unsigned fd_lives[LINES], timer_lives[TIMERS + TICKS], task_lives[TASKS],
 	event_lives[EVENTS], raw_lives[RAWS], signal_lives[SIGNALS],
 	item_lives[ITEMS];
 
 static int budget;		/* calls until iv_quit() */
 static int paced_turns;		/* of the task that paces */
 static bool in_work;		/* no iv_main() here */
+
+/* The loops; the second one is made when it is visited first. */
+static struct iv_loop *loops[2];
+static int here;		/* which of them this is about */
+static int visits;		/* in progress */
 
 /* ---- Saying ----------------------------------------------------------------------- */
 
@@ -127,6 +136,15 @@ void finish(void)
 	model_done();
 }
 
+void world_apart(void)
+{
+	FOR(n, IN_HANDLER)
+		if (at + RECORD > size || !(program[at + 3] & 1) ||
+		    !world_outside())
+			break;
+	model_done();
+}
+
 void finish_here(void)
 {
 	in_work = true;
@@ -162,6 +180,31 @@ static void timer_due(void *c)
 	expect(!iv_timer_registered(timers[i]), "timer still registered", i);
 	if (i == 0)
 		do_quit();
+	finish();
+}
+
+static int64_t ns_of(const struct timespec *ts)
+{
+	return ts->tv_sec * INT64_C(1000000000) + ts->tv_nsec;
+}
+
+/* The library has looked at iv_now before. */
+static void tick_due(void *c)
+{
+	int i = called(CALL_TIMER, c, timer_lives, 0);
+	struct iv_tick *t = ticks[i - TIMERS];
+	int64_t now = ns_of(&iv_now), interval = ns_of(&t->interval),
+		late = now - M.timer[i].at;
+
+	if (late < 0)
+		world_fail("tick %d is early", i);
+	expect(!M.now_valid || M.now == now, "iv_now of a tick", i);
+	M.now = now;
+	M.now_valid = true;
+	expect((int64_t)t->missed == late / interval, "beats missed", i);
+	model_timer_unregister(i);
+	model_timer_register(i, now - late % interval + interval);
+	expect(iv_tick_registered(t), "tick not registered", i);
 	finish();
 }
 
@@ -255,12 +298,24 @@ int __wrap_iv_event_raw_register(struct iv_event_raw *ev)
 	return __real_iv_event_raw_register(ev);
 }
 
+static bool is_of_tick(const struct iv_timer *timer)
+{
+	FOR(i, TICKS)
+		if (timer == &ticks[i]->timer)
+			return true;
+	return false;
+}
+
 void __real_iv_timer_register(struct iv_timer *timer);
 void __wrap_iv_timer_register(struct iv_timer *timer);
 
 void __wrap_iv_timer_register(struct iv_timer *timer)
 {
-	if (timer->handler != timer_due) {
+	if (!alarms_timer_registers(timer) &&
+	    !listen_timer_registers(timer) &&
+	    !paths_timer_registers(timer) &&
+	    !programs_timer_registers(timer) && timer->handler != timer_due &&
+	    !is_of_tick(timer)) {
 		divert(&timer->handler, sweep_due, &sweep_children);
 		model_sweep_put_off(timer->expires.tv_sec *
 				    INT64_C(1000000000) +
@@ -275,6 +330,9 @@ int __wrap_iv_fd_register_try(struct iv_fd *fd);
 int __wrap_iv_fd_register_try(struct iv_fd *fd)
 {
 	inotify_divert(fd);
+	alarms_divert(fd);
+	listen_divert(fd);
+	paths_divert(fd);
 	return __real_iv_fd_register_try(fd);
 }
 
@@ -304,6 +362,18 @@ static void new_timer(int i)
 	IV_TIMER_INIT(timers[i]);
 	timers[i]->cookie = cookie(i, ++timer_lives[i]);
 	timers[i]->handler = timer_due;
+}
+
+/* I as of the timers. */
+static void new_tick(int i)
+{
+	struct iv_tick **t = &ticks[i - TIMERS];
+
+	free(*t);
+	*t = garbage(sizeof(**t));
+	IV_TICK_INIT(*t);
+	(*t)->cookie = cookie(i, ++timer_lives[i]);
+	(*t)->handler = tick_due;
 }
 
 static void init_task(int i)
@@ -417,7 +487,8 @@ static void post_raw(int i)
 
 /* ---- Commands: lines ---------------------------------------------------------------------------- */
 
-#define LINE(a)	((int)((a) % LINES))
+/* A poll method may have no more than 64 descriptors. */
+#define LINE(a)	((int)((a) % (here == 0 ? LINES : 2)))
 
 static void line_unregister(int i)
 {
@@ -462,29 +533,59 @@ static void set_handlers(int i, unsigned set)
 	fds[i]->handler_out = set & OUT ? fd_out : NULL;
 }
 
-static void line_register(int i, unsigned set, bool try)
+/* Registers it; some systems know nothing of POLLPRI. */
+static bool can_have_urgent(int i)
+{
+	if (iv_fd_register_try(fds[i]) == 0)
+		return true;
+	expect(errno == EOPNOTSUPP &&
+	       (ground_tells || strcmp(iv_poll_method_name(), "kqueue") == 0),
+	       "refused", i);
+	expect(!iv_fd_registered(fds[i]), "refused and registered", i);
+	return false;
+}
+
+static void line_register_flags(int i, unsigned set, bool try, unsigned flags)
 {
 	struct line *l = &M.line[i];
 
 	if (l->fd < 0 || l->registered)
 		return;
+	if (l->end == ALWAYS)
+		flags |= IV_FD_ANY;
 	fds[i]->fd = l->fd;
 	set_handlers(i, set);
+	iv_fd_set_flags(fds[i], flags);
+	l->noref = flags & IV_FD_NOREF;
+	l->edge = flags & IV_FD_EDGE;
+	l->exclusive = flags & IV_FD_EXCLUSIVE;
+	if ((flags & IV_FD_PRI) && !can_have_urgent(i))
+		return;
 	model_line_register(l, set);
-	if (!try)
+	if (flags & IV_FD_PRI)
+		;
+	else if (!try)
 		iv_fd_register(fds[i]);
 	else
 		expect(iv_fd_register_try(fds[i]) == 0, "refused", i);
 	expect(iv_fd_registered(fds[i]), "fd not registered", i);
 }
 
+static void line_register(int i, unsigned set, bool try)
+{
+	line_register_flags(i, set, try, 0);
+}
+
 static void line_set(int i, unsigned set)
 {
 	struct line *l = &M.line[i];
-	unsigned change = l->set ^ set;
+	unsigned change = l->handlers ^ set;
 
 	if (!l->registered)
 		return;
+	if (l->exclusive)
+		change &= ~(unsigned)OUT;
+	set = l->handlers ^ change;
 	model_line_set(l, set);
 	if (change & ERR)
 		iv_fd_set_handler_err(fds[i], set & ERR ? fd_err : NULL);
@@ -510,6 +611,13 @@ static void c_open_socket(unsigned a, unsigned b)
 {
 	(void)b;
 	line_open(LINE(a), SOCKET);
+}
+
+static void c_open_always(unsigned a, unsigned b)
+{
+	line_open(LINE(a), ALWAYS);
+	if (b & 8)
+		line_register(LINE(a), b & BANDS, false);
 }
 
 /* What is registered at once is what finds most. */
@@ -546,19 +654,19 @@ static void c_reregister(unsigned a, unsigned b)
 static void c_toggle_in(unsigned a, unsigned b)
 {
 	(void)b;
-	line_set(LINE(a), M.line[LINE(a)].set ^ IN);
+	line_set(LINE(a), M.line[LINE(a)].handlers ^ IN);
 }
 
 static void c_toggle_out(unsigned a, unsigned b)
 {
 	(void)b;
-	line_set(LINE(a), M.line[LINE(a)].set ^ OUT);
+	line_set(LINE(a), M.line[LINE(a)].handlers ^ OUT);
 }
 
 static void c_toggle_err(unsigned a, unsigned b)
 {
 	(void)b;
-	line_set(LINE(a), M.line[LINE(a)].set ^ ERR);
+	line_set(LINE(a), M.line[LINE(a)].handlers ^ ERR);
 }
 
 static void c_set_handlers(unsigned a, unsigned b)
@@ -569,10 +677,58 @@ static void c_set_handlers(unsigned a, unsigned b)
 /* What a program does that suspends a descriptor in its handlers. */
 static void c_suspend_resume(unsigned a, unsigned b)
 {
-	unsigned set = M.line[LINE(a)].set;
+	unsigned set = M.line[LINE(a)].handlers;
 
 	line_set(LINE(a), 0);
 	line_set(LINE(a), b & 1 ? set : b >> 1 & BANDS);
+}
+
+static void c_register_flags(unsigned a, unsigned b)
+{
+	unsigned how = a / LINES, set = b & BANDS;
+	unsigned flags = (b & 8 ? IV_FD_EDGE : 0U) |
+			 (b & 16 ? IV_FD_NOREF : 0U) |
+			 (b & 32 ? IV_FD_RAW : 0U) |
+			 (b & 64 ? IV_FD_ANY : 0U) |
+			 (how & 2 ? IV_FD_PRI : 0U);
+
+	if ((b & 128) && M.line[LINE(a)].end != ALWAYS) {
+		flags = (flags & (IV_FD_NOREF | IV_FD_RAW)) | IV_FD_EXCLUSIVE;
+		set &= ~(unsigned)OUT;
+	}
+	line_register_flags(LINE(a), set, how & 1, flags);
+}
+
+static void c_suspend(unsigned a, unsigned b)
+{
+	struct line *l = &M.line[LINE(a)];
+
+	(void)b;
+	if (!l->registered)
+		return;
+	model_line_suspend(l, true);
+	iv_fd_suspend(fds[LINE(a)]);
+}
+
+static void c_resume(unsigned a, unsigned b)
+{
+	struct line *l = &M.line[LINE(a)];
+
+	(void)b;
+	if (!l->registered)
+		return;
+	model_line_suspend(l, false);
+	iv_fd_resume(fds[LINE(a)]);
+}
+
+static void c_kick(unsigned a, unsigned b)
+{
+	struct line *l = &M.line[LINE(a)];
+
+	if (!l->registered)
+		return;
+	model_line_kick(l, b & (IN | OUT));
+	iv_fd_kick(fds[LINE(a)], b & IN, b & OUT);
 }
 
 static void c_peer_write(unsigned a, unsigned b)
@@ -585,6 +741,7 @@ static void c_peer_write(unsigned a, unsigned b)
 	model_line_changes(l);
 	ground_write(l->peer, n);
 	l->in += n;
+	model_line_news(l, IN);
 }
 
 static void c_read(unsigned a, unsigned b)
@@ -645,6 +802,8 @@ static void c_peer_drain(unsigned a, unsigned b)
 		return;
 	model_line_changes(l);
 	ground_read(l->peer, l->full ? UINT32_MAX : l->out);
+	if (l->full)
+		model_line_news(l, OUT);
 	l->full = false;
 	l->out = 0;
 }
@@ -741,6 +900,48 @@ static void timer_register(int i, int64_t ns)
 	expect(iv_timer_registered(timers[i]), "timer not registered", i);
 }
 
+/* Registers it or moves it. */
+static void timer_set(int i, int64_t ns)
+{
+	const struct timespec ts = { (time_t)(ns / 1000000000),
+				     (long)(ns % 1000000000) };
+
+	model_timer_unregister(i);
+	iv_timer_set_expires(timers[i], &ts);
+	model_timer_register(i, ns);
+	expect(iv_timer_registered(timers[i]), "timer not registered", i);
+}
+
+static void c_timer_set(unsigned a, unsigned b)
+{
+	timer_set(TIMER(a), ground_clock() + ((int)b - 3) * 300);
+}
+
+/* At the time of another, or its own. */
+static void c_timer_set_equal(unsigned a, unsigned b)
+{
+	if (M.timer[TIMER(b)].registered)
+		timer_set(TIMER(a), M.timer[TIMER(b)].at);
+}
+
+/* Whatever iv_now says. */
+static void c_timer_after(unsigned a, unsigned b)
+{
+	long ns = ((long)b - 8) * 500;
+
+	model_timer_unregister(TIMER(a));
+	iv_timer_set_after(timers[TIMER(a)], 0, ns);
+	model_timer_register(TIMER(a), ground_clock() + ns);
+}
+
+static void c_slack(unsigned a, unsigned b)
+{
+	const struct timespec slack = { 0, a % 3 == 0 ? 0 : (long)b * 999 };
+
+	iv_set_timer_slack(&slack);
+	M.slack = slack.tv_nsec;
+}
+
 static void c_timer_past(unsigned a, unsigned b)
 {
 	timer_register(TIMER(a), b % 4 == 0 ? 0 : ground_clock() - (int)b % 4);
@@ -788,6 +989,83 @@ static void c_timer_free(unsigned a, unsigned b)
 	new_timer(TIMER(a));
 }
 
+/* ---- Commands: ticks --------------------------------------------------------------------------- */
+
+#define TICK(a)	(TIMERS + (int)((a) % TICKS))
+
+static void set_interval(int i, unsigned b)
+{
+	int64_t ns = INT64_C(1) + (b % 8 == 0 ? b / 8 : (int64_t)b * 9973);
+
+	ticks[i - TIMERS]->interval.tv_sec = 0;
+	ticks[i - TIMERS]->interval.tv_nsec = (long)ns;
+}
+
+/* It has been armed by the clock since SINCE. */
+static void tick_armed(int i, int64_t since)
+{
+	const struct iv_tick *t = ticks[i - TIMERS];
+	int64_t ns = ns_of(&t->timer.expires);
+
+	expect(ns - ns_of(&t->interval) >= since &&
+	       ns - ns_of(&t->interval) <= ground_clock(), "first beat", i);
+	model_timer_register(i, ns);
+	expect(iv_tick_registered(t), "tick not registered", i);
+}
+
+static void tick_unregister(int i)
+{
+	if (!M.timer[i].registered)
+		return;
+	model_timer_unregister(i);
+	iv_tick_unregister(ticks[i - TIMERS]);
+	expect(!iv_tick_registered(ticks[i - TIMERS]),
+	       "tick still registered", i);
+}
+
+static void c_tick_register(unsigned a, unsigned b)
+{
+	int64_t since = ground_clock();
+	int i = TICK(a);
+
+	if (M.timer[i].registered)
+		return;
+	set_interval(i, b);
+	expect(iv_tick_register(ticks[i - TIMERS]) == 0, "tick refused", i);
+	tick_armed(i, since);
+}
+
+static void c_tick_again(unsigned a, unsigned b)
+{
+	int64_t since = ground_clock();
+	int i = TICK(a);
+
+	if (!M.timer[i].registered)
+		return;
+	set_interval(i, b);
+	model_timer_unregister(i);
+	iv_tick_again(ticks[i - TIMERS]);
+	tick_armed(i, since);
+}
+
+static void c_tick_interval(unsigned a, unsigned b)
+{
+	set_interval(TICK(a), b);
+}
+
+static void c_tick_unregister(unsigned a, unsigned b)
+{
+	(void)b;
+	tick_unregister(TICK(a));
+}
+
+static void c_tick_free(unsigned a, unsigned b)
+{
+	(void)b;
+	tick_unregister(TICK(a));
+	new_tick(TICK(a));
+}
+
 /* ---- Commands: tasks ---------------------------------------------------------------------------- */
 
 #define TASK(a)	(1 + (int)((a) % (TASKS - 1)))
@@ -811,6 +1089,16 @@ static void c_task_register(unsigned a, unsigned b)
 	iv_task_register(tasks[i]);
 	model_task_register(i);
 	expect(iv_task_registered(tasks[i]), "task not registered", i);
+}
+
+static void c_task_ensure(unsigned a, unsigned b)
+{
+	(void)b;
+	iv_task_ensure(tasks[TASK(a)]);
+	if (!model_task_registered(TASK(a)))
+		model_task_register(TASK(a));
+	expect(iv_task_registered(tasks[TASK(a)]), "task not registered",
+	       TASK(a));
 }
 
 static void c_task_unregister(unsigned a, unsigned b)
@@ -922,7 +1210,9 @@ static void c_raw_post(unsigned a, unsigned b)
 {
 	if (!M.raw[RAW(a)].registered)
 		return;
-	if (b & 4)
+	if (b & 8)
+		ground_post(iv_event_raw_fd(raws[RAW(a)]));
+	else if (b & 4)
 		elsewhere(post_raw, RAW(a));
 	else
 		iv_event_raw_post(raws[RAW(a)]);
@@ -1002,6 +1292,16 @@ static void c_work(unsigned a, unsigned b)
 		iv_work_pool_submit_continuation(NULL, items[ITEM(a)]);
 }
 
+static void c_work_cancel(unsigned a, unsigned b)
+{
+	int i = ITEM(a), ret = iv_work_pool_cancel(NULL, items[i]);
+	bool taken = ret == 0;
+
+	(void)b;
+	expect(taken == model_work_cancel(i) && (taken || errno == EBUSY),
+	       "iv_work_pool_cancel()", i);
+}
+
 static void c_work_free(unsigned a, unsigned b)
 {
 	(void)b;
@@ -1050,6 +1350,14 @@ static void c_advance(unsigned a, unsigned b)
 	advance(a);
 }
 
+/* So that pauses end. */
+static void c_advance_far(unsigned a, unsigned b)
+{
+	c_now(a, b);
+	ground_advance((int64_t)b * 5000000);
+	model_advanced();
+}
+
 static void c_advance_invalidate(unsigned a, unsigned b)
 {
 	advance(a);
@@ -1071,6 +1379,10 @@ static void check_registered(void)
 	FOR(i, TIMERS)
 		expect(!!iv_timer_registered(timers[i]) ==
 		       M.timer[i].registered, "iv_timer_registered()", i);
+	FOR(i, TICKS)
+		expect(!!iv_tick_registered(ticks[i]) ==
+		       M.timer[TIMERS + i].registered,
+		       "iv_tick_registered()", i);
 	FOR(i, TASKS)
 		expect(!!iv_task_registered(tasks[i]) ==
 		       model_task_registered(i), "iv_task_registered()", i);
@@ -1082,7 +1394,11 @@ static void c_check(unsigned a, unsigned b)
 	(void)b;
 	check_registered();
 	ground_check_levels();
-	children_check();
+	loops_check();
+	if (here == 0) {
+		children_check();
+		paths_check();
+	}
 	expect(iv_inited(), "iv_inited()", 0);
 }
 
@@ -1090,6 +1406,8 @@ static void c_init_again(unsigned a, unsigned b)
 {
 	(void)a;
 	(void)b;
+	if (visits > 0)
+		return;
 	iv_init();
 	iv_deinit();
 	expect(iv_inited(), "iv_inited()", 0);
@@ -1099,8 +1417,8 @@ static void c_init_again(unsigned a, unsigned b)
    first call of something that has to be called. */
 static void pace(unsigned a, unsigned b)
 {
-	budget = CALLS;
-	if (a % 3 == 0 && model_busy()) {
+	budget = BUDGET;
+	if (a % 3 == 0 && model_busy() && !listen_busy()) {
 		budget = 1;
 	} else if (a % 3 == 1 && !model_task_registered(0)) {
 		paced_turns = (int)b % 6;
@@ -1114,15 +1432,61 @@ static void pace(unsigned a, unsigned b)
 static void run(void)
 {
 	check_registered();
-	model_enter();
+	model_enter(0);
 	iv_main();
 	model_leave();
 	check_registered();
 }
 
+/* One turn; there is one even if nothing is registered. */
+static void turn(unsigned flags, bool ref)
+{
+	int ret;
+
+	ref &= M.refs == 0;
+	if (ref)
+		iv_ref();
+	M.refs += ref;
+	check_registered();
+	model_enter(flags);
+	ret = iv_run(flags);
+	model_leave();
+	expect(ret == (!M.quit && model_holds() > 0), "iv_run()", ret);
+	check_registered();
+	M.refs -= ref;
+	if (ref)
+		iv_unref();
+}
+
+static void c_turn(unsigned a, unsigned b)
+{
+	int outer = budget;
+
+	(void)b;
+	if (in_work || model_depth() == DEPTH)
+		return;
+	budget = BUDGET;
+	turn(IV_RUN_NOWAIT, a & 1);
+	/* Else nothing may end the loop outside. */
+	if (model_depth() > 0)
+		budget = outer;
+}
+
+static void c_once(unsigned a, unsigned b)
+{
+	int outer = budget;
+
+	if (in_work || model_depth() == DEPTH)
+		return;
+	pace(a / 4, b);
+	turn(IV_RUN_ONCE, a & 1);
+	if (model_depth() > 0)
+		budget = outer;
+}
+
 static void c_run(unsigned a, unsigned b)
 {
-	if (in_work || model_depth() == DEPTH)
+	if (in_work || model_depth() == DEPTH || M.refs > 0)
 		return;
 	if (model_depth() > 0 && a % 4 != 0)
 		return;
@@ -1136,6 +1500,8 @@ static void unregister_all(void)
 		line_unregister(i);
 	FOR(i, TIMERS)
 		timer_unregister(i);
+	FOR(i, TICKS)
+		tick_unregister(TIMERS + i);
 	FOR(i, TASKS)
 		task_unregister(i);
 	FOR(i, EVENTS)
@@ -1144,7 +1510,15 @@ static void unregister_all(void)
 		raw_unregister(i);
 	FOR(i, SIGNALS)
 		signal_unregister(i);
+	loops_unregister();
+	if (here > 0)
+		return;
+	alarms_unregister();
+	listen_unregister();
 	children_unregister();
+	any_unregister();
+	programs_forget();
+	paths_unregister();
 	inotify_unregister();
 }
 
@@ -1154,6 +1528,8 @@ static void begin(void)
 		new_fd(i);
 	FOR(i, TIMERS)
 		new_timer(i);
+	FOR(i, TICKS)
+		new_tick(TIMERS + i);
 	FOR(i, TASKS)
 		new_task(i);
 	FOR(i, EVENTS)
@@ -1165,36 +1541,150 @@ static void begin(void)
 	FOR(i, ITEMS)
 		if (!M.item[i])
 			new_item(i);
+	loops_begin();
+	if (here > 0)
+		return;
+	alarms_begin();
+	listen_begin();
 	children_begin();
+	any_begin();
+	programs_begin();
+	paths_begin();
 	inotify_begin();
 }
 
 /* Nothing is registered but what the library has for itself: it returns. */
-static void end_loop(void)
+static void run_out(void)
 {
 	unregister_all();
-	budget = CALLS;
+	budget = BUDGET;
 	at = size;
-	while (M.work.n > 0)
+	do
 		run();
-	run();
+	while (M.work.n > 0 || model_holds() > 0);
 	expect(model_holds() == 0, "something is left", 0);
+}
+
+static void end_loop(void)
+{
+	run_out();
+	loops_end();
 	iv_deinit();
+	loops_ended();
 	expect(!iv_inited(), "iv_inited()", 0);
+}
+
+/* ---- Commands: the second loop --------------------------------------------------------------------------- */
+
+/* What follows, of the other loop. */
+static char parked[4096] __attribute__((aligned(8)));
+
+static const struct {
+	void	*p;
+	size_t	size;
+} parts[] = {
+#define P(name)	{ name, sizeof(name) }
+	P(fds), P(timers), P(ticks), P(tasks), P(events), P(raws), P(signals),
+	P(items), P(fd_lives), P(timer_lives), P(task_lives), P(event_lives),
+	P(raw_lives), P(signal_lives), P(item_lives),
+	{ &budget, sizeof(budget) }, { &paced_turns, sizeof(paced_turns) },
+#undef P
+};
+
+static void swap_bytes(char *a, char *b, size_t n)
+{
+	for (; n-- > 0; a++, b++) {
+		char c = *a;
+
+		*a = *b;
+		*b = c;
+	}
+}
+
+void world_swap(void)
+{
+	size_t to = 0;
+
+	for (size_t i = 0; i < sizeof(parts) / sizeof(*parts); i++) {
+		swap_bytes(parts[i].p, parked + to, parts[i].size);
+		to += (parts[i].size + 7) / 8 * 8;
+	}
+	loops_swap();
+	model_swap();
+	here = !here;
+}
+
+struct iv_loop *world_other_loop(void)
+{
+	return loops[!here];
+}
+
+/* The time of the other one has gone on, but for its iv_now. */
+static void go_to_other(void)
+{
+	c_now(0, 0);
+	expect(iv_loop_enter(loops[!here]) == loops[here], "iv_loop_enter()",
+	       here);
+	world_swap();
+	model_advanced();
+}
+
+/* Does what comes next there.  A handler of that loop may in turn visit this
+   one, which is then run inside its handler. */
+static void c_visit(unsigned a, unsigned b)
+{
+	bool new = loops[1] == NULL;
+
+	if (in_work)
+		return;
+	loops[here] = loops_self();
+	if (new)
+		loops[1] = iv_loop_new(b & 1 ? iv_poll_method_name() : NULL);
+	expect(loops[1] != NULL, "no loop", 1);
+	go_to_other();
+	if (new) {
+		model_begin();
+		begin();
+	}
+	visits++;
+	for (a %= 8; a + 1 > 0 && at + RECORD <= size; a--)
+		execute(true);
+	visits--;
+	go_to_other();
+}
+
+/* It is taken down by the first one's thread. */
+static void end_second(void)
+{
+	if (loops[1] == NULL)
+		return;
+	go_to_other();
+	run_out();
+	FOR(i, LINES)
+		line_close(i);
+	loops_end();
+	iv_loop_enter(loops[0]);
+	iv_loop_free(loops[1]);
+	loops_ended();
+	world_swap();
+	model_advanced();
+	loops[1] = NULL;
 }
 
 /* Another loop, with the same lines. */
 static void c_restart(unsigned a, unsigned b)
 {
-	size_t here = at;
+	size_t next = at;
 
 	(void)a;
 	(void)b;
-	if (model_depth() > 0)
+	if (model_depth() > 0 || visits > 0)
 		return;
+	end_second();
 	end_loop();
-	at = here;
+	at = next;
 	M.worked = M.now_valid = false;
+	M.slack = 0;
 	ground_restart();
 	iv_init();
 	begin();
@@ -1208,14 +1698,19 @@ static const struct {
 } commands[] = {
 #define C(name)	{ #name, c_##name }
 	C(run), C(open_registered), C(open_reader), C(open_writer),
-	C(open_socket), C(register), C(register_try), C(unregister),
-	C(reregister), C(toggle_in), C(toggle_out), C(toggle_err),
+	C(open_socket), C(open_always), C(register), C(register_try), C(unregister),
+	C(reregister), C(register_flags), C(suspend), C(resume), C(kick),
+	C(toggle_in), C(toggle_out), C(toggle_err),
 	C(set_handlers), C(suspend_resume), C(peer_write), C(read), C(drain),
 	C(write), C(fill), C(peer_drain), C(peer_close), C(peer_shutdown),
 	C(shutdown), C(close), C(close_unregister), C(free_fd), C(new_cookie),
 	C(timer_past), C(timer_soon), C(timer_later), C(timer_far),
-	C(timer_equal), C(timer_again), C(timer_unregister), C(timer_free),
-	C(task_register), C(task_unregister), C(task_init), C(task_free),
+	C(timer_equal), C(timer_set), C(timer_set_equal), C(timer_after),
+	C(slack), C(timer_again), C(timer_unregister), C(timer_free),
+	C(tick_register), C(tick_again), C(tick_interval), C(tick_unregister),
+	C(tick_free),
+	C(task_register), C(task_ensure), C(task_unregister), C(task_init),
+	C(task_free),
 	C(event_register), C(event_unregister), C(event_free), C(event_post),
 	C(event_post_elsewhere), C(raw_register), C(raw_unregister),
 	C(raw_free), C(raw_post), C(signal_register), C(signal_unregister),
@@ -1225,10 +1720,22 @@ static const struct {
 	C(child_steal), C(child_rumour), C(inotify_register),
 	C(inotify_unregister), C(inotify_free), C(watch_begin), C(watch_register),
 	C(watch_unregister), C(watch_free), C(file_create), C(file_write),
-	C(file_chmod), C(file_unlink), C(file_rename), C(work), C(work_free), C(now),
+	C(file_chmod), C(file_unlink), C(file_rename), C(work), C(work_cancel), C(work_free), C(now),
 	C(invalidate),
-	C(advance), C(advance_invalidate), C(quit), C(check), C(init_again),
-	C(restart),
+	C(advance), C(advance_far), C(advance_invalidate), C(quit), C(check), C(init_again),
+	C(restart), C(turn), C(once), C(visit), C(hook_register),
+	C(hook_unregister), C(hook_free), C(call), C(call_elsewhere),
+	C(call_across), C(call_wait), C(loop_quit), C(alarm_register),
+	C(alarm_again), C(alarm_unregister), C(alarm_free), C(clock_set),
+	C(clock_suspend), C(listen_register), C(listen_unregister),
+	C(listen_free), C(listen_again), C(listen_client), C(listen_exhaust),
+	C(listen_shut), C(file_truncate), C(file_again), C(path_register), C(path_unregister),
+	C(path_free), C(path_refresh), C(follow_register),
+	C(follow_unregister), C(follow_free), C(follow_suspend),
+	C(follow_resume), C(follow_set_fd), C(follow_lazy), C(spawn_start),
+	C(spawn_exit), C(spawn_kill), C(spawn_stop), C(spawn_probe),
+	C(spawn_forget), C(any_register), C(any_unregister), C(any_free),
+	C(any_probe), C(any_zombie),
 #undef C
 };
 
@@ -1239,6 +1746,21 @@ const char *world_command_name(unsigned op)
 	return commands[op % world_commands].name;
 }
 
+/* Those that one loop has to do with. */
+static bool is_of_process(const char *name)
+{
+	static const char *const kinds[] = {
+		"signal_", "raise", "child_", "inotify_", "watch_", "file_",
+		"restart", "alarm_", "clock_", "listen_", "path_", "follow_",
+		"spawn_", "any_"
+	};
+
+	for (size_t k = 0; k < sizeof(kinds) / sizeof(*kinds); k++)
+		if (strncmp(name, kinds[k], strlen(kinds[k])) == 0)
+			return true;
+	return false;
+}
+
 static void execute(bool in_handler)
 {
 	const uint8_t *r = program + at;
@@ -1246,16 +1768,18 @@ static void execute(bool in_handler)
 
 	at += RECORD;
 	world_steps++;
-	world_say("%3zu %s(%u, %u)%s", at / RECORD - 1, commands[op].name, r[1],
-		  r[2], in_handler ? " in a handler" : "");
-	commands[op].fn(r[1], r[2]);
+	world_say("%3zu%s %s(%u, %u)%s", at / RECORD - 1, here ? " second:" : "",
+		  commands[op].name, r[1], r[2], in_handler ? " in a handler" : "");
+	if (here == 0 || !is_of_process(commands[op].name))
+		commands[op].fn(r[1], r[2]);
 }
 
 static bool is_outside(void (*fn)(unsigned a, unsigned b))
 {
 	return fn == c_peer_write || fn == c_peer_drain ||
 	       fn == c_peer_close || fn == c_peer_shutdown ||
-	       fn == c_event_post_elsewhere || fn == c_raise;
+	       fn == c_event_post_elsewhere || fn == c_raise ||
+	       (fn == c_call_elsewhere && loops_handed());
 }
 
 bool world_outside(void)
@@ -1273,12 +1797,14 @@ void world_run(const uint8_t *bytes, size_t n)
 	size = n < PROGRAM_MAX ? n : PROGRAM_MAX;
 	at = 0;
 	in_work = false;
+	here = visits = 0;
 	ground_begin(bytes, size);
 	model_begin();
 	iv_init();
 	begin();
 	while (at + RECORD <= size)
 		execute(false);
+	end_second();
 	end_loop();
 	FOR(i, LINES)
 		line_close(i);

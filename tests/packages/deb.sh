@@ -46,7 +46,7 @@ passes 'programs compile and run: C, C++, pkg-config, CMake, meson' \
 passes 'an example compiles and runs' in_root sh -ec 'cd /tmp
 	for name in echo_load echo_server; do
 		gcc -o $name /usr/share/doc/libivykis-dev/examples/$name.c \
-			$(pkg-config --cflags --libs ivykis) -pthread
+			$(pkg-config --cflags --libs ivykis ivykis-evio) -pthread
 	done
 	./echo_load --server ./echo_server --connections 10 --seconds 1'
 passes 'pkgconf --validate' in_root pkgconf --validate ivykis

@@ -3,8 +3,9 @@
 #
 # places.sh BUILD WORK - the test suite where build services run it: without
 # rights, without a network, with few descriptors, from sources that cannot
-# be written, with nothing in the environment.  BUILD is configured in a
-# directory of a source tree; WORK is made.  Prints TAP.
+# be written, with nothing in the environment; and there check-prove,
+# installcheck and distcheck.  BUILD is configured in a directory of a source
+# tree; WORK is made.  Prints TAP.
 set -u
 
 build=$(cd "$1" && pwd) || exit 1
@@ -18,11 +19,12 @@ tarball=$(find "$build" -maxdepth 1 -name 'ivykis-*.tar.xz' | head -n 1)
 [ "$(id -u)" = 0 ] || skip_all 'needs root'
 unshare -m true 2>/dev/null || skip_all 'no mount namespaces'
 
-# suite NAME COMMAND...: make check in $place, run by COMMAND
+# suite NAME TARGET COMMAND...: make TARGET in $place, run by COMMAND
 suite() {
-	suite=$1
-	shift
-	"$@" make -C "$place" check >"$work/places.log" 2>&1 </dev/null
+	suite=$1 target=$2
+	shift 2
+	# shellcheck disable=SC2086 # words
+	"$@" make -C "$place" $target >"$work/places.log" 2>&1 </dev/null
 	status=$?
 	echo "# $(sed -n 's/^# //p' "$work/places.log" |
 		grep -E '^(PASS|FAIL|SKIP|ERROR): ' | tr -s ' \n' ' ')"
@@ -42,21 +44,38 @@ mkdir "$place"
 	make -j2 && make -j2 check TESTS=) >"$work/places.log" 2>&1
 equal $? 0 'builds from the tarball'
 
-suite 'root, no network, 64 descriptors until it asks for more' \
+suite 'root, no network, 64 descriptors until it asks for more' check \
 	unshare -n sh -c 'ip link set lo up 2>/dev/null ||
 		ifconfig lo up; ulimit -Hn 1024; ulimit -Sn 64; exec "$@"' sh
-suite 'an empty environment' env -i PATH="$PATH"
-chown -R nobody "$place"
-as_nobody='setpriv --reuid=nobody --regid=nogroup --clear-groups'
-nobody='nobody, read-only sources, a TMPDIR with a space'
-# shellcheck disable=SC2016,SC2086 # for the shell in there; words
-if ! $as_nobody test -r "$work/source/configure"; then
-	skip "$nobody" "nobody may not look into $work"
-else
-	suite "$nobody" unshare -m sh -c 'mount --bind "$1" "$1" &&
+suite 'an empty environment' check env -i PATH="$PATH"
+chown -R nobody "$work/place"
+nobody='setpriv --reuid=nobody --regid=nogroup --clear-groups'
+
+# as_nobody COMMAND...: where nothing but the place can be written
+as_nobody() {
+	# shellcheck disable=SC2016,SC2086 # for the shell in there; words
+	unshare -m sh -c 'mount --bind "$1" "$1" &&
 		mount -o remount,ro,bind "$1" && export TMPDIR="$2" &&
 		shift 2 && exec "$@"' sh "$work/source" \
-		"$work/place/tmp dir" $as_nobody
+		"$work/place/tmp dir" $nobody "$@"
+}
+
+what='nobody, read-only sources, a TMPDIR with a space'
+if ! $nobody test -r "$work/source/configure"; then
+	skip "$what" "nobody may not look into $work"
+else
+	suite "$what" check as_nobody
+	if have prove; then
+		suite "$what: check-prove" check-prove as_nobody
+	else
+		skip "$what: check-prove" 'no prove'
+	fi
+	suite "$what: install" "install DESTDIR=$work/place/root" as_nobody
+	suite "$what: installcheck" "installcheck DESTDIR=$work/place/root" \
+		as_nobody
+	suite "$what: distcheck" \
+		'distcheck DISTCHECK_CONFIGURE_FLAGS=--enable-emulated-kernels=no' \
+		as_nobody
 fi
 [ "$tap_failed" = 1 ] || rm -rf "$work/source" "$work/place"
 

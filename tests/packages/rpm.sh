@@ -45,19 +45,19 @@ use() {
 
 # shellcheck disable=SC2046 # words
 set -- $(find "$rpms" -name 'ivykis*.rpm' ! -name '*debug*')
-equal $# 2 'two packages'
+equal $# 3 'three packages'
 none "$(for symbol in IVYKIS_0.29 IVYKIS_0.42; do
 	rpm -qp --provides "$@" 2>/dev/null |
 		grep -q "^libivykis.so.0($symbol)" || echo "$symbol"
 done)" 'provides each node'
 passes 'installs' in_root -i "$@"
-passes 'verifies' in_root -V ivykis ivykis-devel
+passes 'verifies' in_root -V ivykis ivykis-ev ivykis-devel
 passes 'programs compile and run' use
 none "$(man -M "$root/usr/share/man" iv_fd_pump 2>/dev/null |
 	grep -q iv_fd_pump_init || echo 'no page')" 'man iv_fd_pump'
 passes 'upgrades' in_root -U --force "$@"
 passes 'still works' use
-passes 'erases' in_root -e ivykis-devel ivykis
+passes 'erases' in_root -e ivykis-devel ivykis-ev ivykis
 none "$(cd "$root" && find . ! -type d | grep -v '/var/lib/rpm\|/\.rpmdb\|lib/sysimage')" 'nothing is left'
 rm -rf "$root"
 

@@ -55,6 +55,11 @@ builds() {
 		sh "$work/build/variant" "$clone" "$@"
 }
 
+# suite NAME: make check of what was built last
+suite() {
+	passes "$1" make -j2 -C "$work/build/variant" check
+}
+
 # ---- Bootstrap
 ./autogen.sh >"$tmp/log" 2>&1
 equal $? 0 'autoreconf -Wall,error'
@@ -76,6 +81,14 @@ none "$(cat "$tmp/missing")" 'configure --help names each switch'
 [ "$(uname)" != Linux ] || refused --enable-kqueue
 refused --disable-epoll --disable-poll --disable-ppoll --disable-kqueue \
 	--disable-devpoll --disable-port
+
+refused --disable-shared --disable-static
+refused --enable-debug=maybe
+refused --with-pkgconfigdir=relative
+mkdir -p "$work/build/white space"
+(cd "$work/build/white space" && "$clone/configure" -q) >"$tmp/log" 2>&1
+none "$(grep -q 'has white space' "$tmp/log" || cat "$tmp/log")" \
+	'a directory with white space is refused'
 
 # ---- In the tree
 none "$(./configure -q 2>&1)" 'configure -q is silent'
@@ -146,6 +159,11 @@ else
 fi
 builds 'link-time optimisation' CFLAGS='-O2 -flto=auto' AR=gcc-ar \
 	RANLIB=gcc-ranlib NM=gcc-nm
+suite 'the suite with it'
+builds 'a system without much, warnings are errors' --enable-werror \
+	--disable-eventfd --disable-timerfd --disable-pidfd --disable-splice \
+	--disable-epoll-pwait2 --disable-inotify --disable-symbol-versioning
+suite 'the suite there'
 for shell in dash posh; do
 	if have $shell; then
 		SHELL_FOR_CONFIGURE=$shell

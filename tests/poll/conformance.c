@@ -288,6 +288,7 @@ TEST(tcp_half_close)
 	await(fds[0], POLLIN);
 	check_seen(&w, "io");
 	CHECK_INT(drain(fds[0]), ==, 1);
+	await(fds[0], POLLIN);
 	check_seen(&w, "io");
 	watch_set(&w, "e");
 	check_seen(&w, "");
@@ -309,7 +310,7 @@ TEST(tcp_reset)
 	CHECK_SYS(setsockopt(fds[1], SOL_SOCKET, SO_LINGER, &hard,
 			     sizeof(hard)));
 	CHECK_SYS(close(fds[1]));
-	await(fds[0], 0);
+	await(fds[0], POLLIN);
 	check_seen(&w, "e");
 	watch_set(&w, "ioe");
 	check_seen(&w, "eio");
@@ -356,6 +357,7 @@ TEST(udp)
 	await(fd, POLLIN);
 	check_seen(&w, "io");
 	CHECK_INT(recv(fd, &sin, sizeof(sin), 0), ==, 1);
+	await(fd, POLLIN);
 	check_seen(&w, "io");
 	CHECK_INT(recv(fd, &sin, sizeof(sin), 0), ==, 0);
 	check_seen(&w, "o");
@@ -364,7 +366,7 @@ TEST(udp)
 	/* The port is gone: an error comes back to the sender. */
 	watch_start(&w, sender, "e");
 	poke(sender);
-	await(sender, 0);
+	await(sender, POLLIN);
 	check_seen(&w, "e");
 	CHECK_INT(socket_error(sender), ==, ECONNREFUSED);
 	check_seen(&w, "");

@@ -8,7 +8,6 @@
 #include <limits.h>
 #include <signal.h>
 #include <stdlib.h>
-#include <sys/resource.h>
 #include <sys/time.h>
 #include "poll/lab.h"
 
@@ -20,14 +19,11 @@ static int *ends;
 /* N pipes, watched for reading. */
 static void start_many(unsigned n)
 {
-	struct rlimit rl;
 	unsigned i;
 	int fds[2];
 
 	iv_init();
-	CHECK_SYS(getrlimit(RLIMIT_NOFILE, &rl));
-	if (rl.rlim_cur < 2 * n + 20)
-		SKIP("only %lu descriptors permitted", (long)rl.rlim_cur);
+	need_fds(2 * n + 20);
 	many = calloc(n, sizeof(*many));
 	ends = calloc(n, sizeof(*ends));
 	CHECK(many != NULL && ends != NULL);

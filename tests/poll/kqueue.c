@@ -8,6 +8,7 @@
 #include <limits.h>
 #include <stdint.h>
 #include <stdlib.h>
+#include <sys/socket.h>
 #include <iv_event.h>
 #include "emu/emu.h"
 #include "poll/lab.h"
@@ -28,6 +29,16 @@ TEST_ONCE(name##_netbsd)						\
 	be("netbsd");							\
 	name();								\
 }									\
+TEST_ONCE(name##_netbsd10)						\
+{									\
+	be("netbsd10");							\
+	name();								\
+}									\
+TEST_ONCE(name##_openbsd)						\
+{									\
+	be("openbsd");							\
+	name();								\
+}									\
 TEST_ONCE(name##_macos)							\
 {									\
 	be("macos");							\
@@ -35,7 +46,13 @@ TEST_ONCE(name##_macos)							\
 }									\
 static void name(void)
 
-static int on_netbsd;
+static int has_user_events;
+
+static void quit_on_error(void *watch)
+{
+	watch_err(watch);
+	iv_quit();
+}
 
 /* ---- Memory ------------------------------------------------------------------ */
 
@@ -55,7 +72,8 @@ void *__wrap_realloc(void *p, size_t size)
 
 static void be(const char *personality)
 {
-	on_netbsd = strcmp(personality, "netbsd") == 0;
+	has_user_events = strcmp(personality, "netbsd") != 0 &&
+			  strcmp(personality, "openbsd") != 0;
 	setenv("EMU_PERSONALITY", personality, 1);
 	setenv("IV_SELECT_POLL_METHOD", "kqueue", 1);
 }
@@ -112,7 +130,7 @@ static void check_timer_sleeps(void)
 
 /* One change in the middle of many is refused: its descriptor is told, and the
    others work in the same turn. */
-static void check_refused(int err, const char *seen)
+static void check_refused(int err, const char *seen, const char *then)
 {
 	struct watch w[MANY];
 	int fds[MANY][2], i;
@@ -129,8 +147,7 @@ static void check_refused(int err, const char *seen)
 		CHECK_STR(watch_seen(&w[i], 1), i == MANY / 2 ? seen : "i");
 	turns(1);
 	for (i = 0; i < MANY; i++)
-		CHECK_STR(watch_seen(&w[i], 1),
-			  i != MANY / 2 || *seen == '\0' ? "i" : "");
+		CHECK_STR(watch_seen(&w[i], 1), i == MANY / 2 ? then : "i");
 	for (i = 0; i < MANY; i++) {
 		watch_end(&w[i]);
 		CHECK_SYS(close(fds[i][1]));
@@ -140,11 +157,11 @@ static void check_refused(int err, const char *seen)
 
 KQUEUE_TEST(lasting_refusal_is_told)
 {
-	check_refused(EINVAL, "ei");
-	check_refused(EPIPE, "ei");
+	check_refused(EINVAL, "ei", "");
+	check_refused(EPIPE, "ei", "");
 }
 
-/* ... and not in a busy loop. */
+/* ... and not in a busy loop; meanwhile it is asked. */
 KQUEUE_TEST(passing_refusal_is_tried_again)
 {
 	static const int errs[] = { ENOMEM, EAGAIN, ENOSPC };
@@ -153,7 +170,7 @@ KQUEUE_TEST(passing_refusal_is_tried_again)
 
 	for (i = 0; i < 3; i++) {
 		start = ivi_clock_ns();
-		check_refused(errs[i], "");
+		check_refused(errs[i], "i", "i");
 		CHECK_INT(ivi_clock_ns() - start, >=, 10000000);
 	}
 }
@@ -203,8 +220,9 @@ KQUEUE_TEST(hangup_goes_on)
 	iv_deinit();
 }
 
-/* The kernel tells it once; that poll(2) fails then must not lose it. */
-KQUEUE_TEST(hangup_is_told_though_poll_fails)
+/* The kernel tells it once; that the other direction cannot be looked at for
+   a while must not lose it. */
+KQUEUE_TEST(hangup_is_told_though_calls_fail)
 {
 	static const int errs[] = { EINTR, EAGAIN, ENOMEM };
 	struct watch w;
@@ -217,13 +235,113 @@ KQUEUE_TEST(hangup_is_told_though_poll_fails)
 		turns(1);
 		CHECK_STR(watch_seen(&w, 1), "");
 		lab_reset();
-		lab_refuse(LAB_POLL, errs[i], 3);
+		emu_fail(EMU_KEVENT, errs[i], 2, 3);
 		close(fds[1]);
 		turns(1);
-		CHECK_INT(lab_count(LAB_POLL), >=, 4);
+		CHECK_INT(emu_calls(EMU_KEVENT), >=, 5);
 		CHECK_STR(watch_seen(&w, 1), "e");
 		watch_end(&w);
 	}
+	iv_deinit();
+}
+
+/* Nobody but a program that would tell the difference has it looked for. */
+KQUEUE_TEST(end_of_file_costs_no_call)
+{
+	struct watch w;
+	int fds[2];
+
+	iv_init();
+	make_socketpair(fds);
+	watch_start(&w, fds[0], "i");
+	turns(1);
+	emu_reset();
+	CHECK_SYS(shutdown(fds[1], SHUT_WR));
+	turns(3);
+	CHECK_INT(emu_calls(EMU_KEVENT), ==, 3);
+	CHECK_STR(watch_seen(&w, 3), "i");
+	watch_set(&w, "ie");
+	turns(1);
+	CHECK_STR(watch_seen(&w, 1), "i");
+	CHECK_SYS(close(fds[1]));
+	turns(1);
+	CHECK_STR(watch_seen(&w, 1), "ei");
+	watch_end(&w);
+	iv_deinit();
+}
+
+/*
+ * An object with nothing but handler_err does not sleep for ever, whatever it
+ * is that ends: it sleeps until then, and is called in every turn after it.
+ */
+static void check_end(struct watch *w, int peer)
+{
+	with_deadline(5);
+	w->fd.handler_err = quit_on_error;
+	iv_fd_register(&w->fd);
+	check_no_spin();
+	CHECK_STR(watch_seen(w, 0), "");
+	CHECK_SYS(close(peer));
+	iv_main();
+	CHECK_STR(watch_seen(w, 1), "e");
+	iv_main();
+	CHECK_STR(watch_seen(w, 1), "e");
+	without_deadline();
+	watch_end(w);
+}
+
+KQUEUE_TEST(only_handler_err)
+{
+	struct watch w;
+	int fds[2], full;
+
+	iv_init();
+	for (full = 0; full < 2; full++) {
+		make_pipe(fds);
+		if (full)
+			fill(fds[1]);
+		watch_init(&w, fds[0], "e");
+		check_end(&w, fds[1]);
+
+		make_pipe(fds);
+		if (full)
+			fill(fds[1]);
+		watch_init(&w, fds[1], "e");
+		check_end(&w, fds[0]);
+
+		make_socketpair(fds);
+		if (full)
+			fill(fds[0]);
+		watch_init(&w, fds[0], "e");
+		check_end(&w, fds[1]);
+
+		make_socketpair(fds);
+		if (full)
+			fill(fds[1]);
+		CHECK_SYS(shutdown(fds[0], SHUT_WR));
+		watch_init(&w, fds[0], "e");
+		check_end(&w, fds[1]);
+	}
+	iv_deinit();
+}
+
+/* Where the write end of a pipe cannot be watched for reading it is watched
+   for writing all the same. */
+KQUEUE_TEST(write_end_that_refuses_to_be_read)
+{
+	struct watch w;
+	int fds[2];
+
+	iv_init();
+	make_pipe(fds);
+	watch_start(&w, fds[1], "oe");
+	emu_fail_change(1, EINVAL);
+	turns(1);
+	CHECK_STR(watch_seen(&w, 1), "o");
+	turns(1);
+	CHECK_STR(watch_seen(&w, 1), "o");
+	watch_end(&w);
+	CHECK_SYS(close(fds[0]));
 	iv_deinit();
 }
 
@@ -459,15 +577,25 @@ FATAL_TEST_ONCE(wait_that_fails_for_good, "iv_main: kevent: EBADF")
 	turns(1);
 }
 
-TEST_ONCE(no_kqueue_to_be_had)
+static void check_kqueue_refused(unsigned nth)
 {
-	emu_fail(EMU_KQUEUE, EMFILE, 1, 1);
+	emu_fail(EMU_KQUEUE, EMFILE, nth, 1);
 	setenv("IV_EXCLUDE_POLL_METHOD", "port-timer port dev_poll "
 	       "epoll-timerfd epoll", 1);
 	iv_init();
 	CHECK(strcmp(iv_poll_method_name(), "kqueue") != 0);
 	loop_works();
 	iv_deinit();
+}
+
+TEST_ONCE(no_kqueue_to_be_had)
+{
+	check_kqueue_refused(1);
+}
+
+TEST_ONCE(one_kqueue_is_not_enough)
+{
+	check_kqueue_refused(2);
 }
 
 /* ---- The timer ------------------------------------------------------------------------ */
@@ -596,7 +724,7 @@ static void check_wakes(int natively)
 KQUEUE_TEST(wakes_natively)
 {
 	iv_init();
-	check_wakes(!on_netbsd);
+	check_wakes(has_user_events);
 	iv_deinit();
 }
 
@@ -604,11 +732,12 @@ KQUEUE_TEST(wakes_all_the_same_when_that_is_refused)
 {
 	iv_init();
 	emu_fail_change(1, EINVAL);
-	check_wakes(!on_netbsd);
+	check_wakes(has_user_events);
 	iv_deinit();
 }
 
 static pthread_t poster;
+static void *(*poster_main)(void *);
 
 static int post_error;
 static unsigned post_failures;
@@ -618,7 +747,9 @@ static void *post_in_vain(void *unused)
 {
 	(void)unused;
 	emu_fail(EMU_KEVENT, post_error, 1, post_failures);
+	errno = EDOM;
 	iv_event_post(&event);
+	CHECK_INT(errno, ==, EDOM);
 	return NULL;
 }
 
@@ -627,37 +758,300 @@ static int start_poster(int64_t limit)
 	if (limit == 0)
 		return 0;
 	emu_observer.waits = NULL;
-	return pthread_create(&poster, NULL, post_in_vain, NULL);
+	return pthread_create(&poster, NULL, poster_main, NULL);
 }
 
-static void post_while_it_sleeps(int err, unsigned times)
+static void *post_while_it_sleeps(void *(*fn)(void *))
 {
-	be("freebsd");
-	post_error = err;
-	post_failures = times;
+	void *ret;
+
 	iv_init();
 	IV_EVENT_INIT(&event);
 	event.handler = quit_handler;
 	CHECK_SYS(iv_event_register(&event));
+	poster_main = fn;
 	emu_observer.waits = start_poster;
 	iv_main();
-	CHECK_INT(pthread_join(poster, NULL), ==, 0);
+	CHECK_INT(pthread_join(poster, &ret), ==, 0);
 	iv_event_unregister(&event);
 	iv_deinit();
+	return ret;
+}
+
+static void fail_to_post(int err, unsigned times)
+{
+	be("freebsd");
+	post_error = err;
+	post_failures = times;
+	post_while_it_sleeps(post_in_vain);
 }
 
 FATAL_TEST_ONCE(wake_that_fails, "iv_event_post: kevent: EBADF")
 {
-	post_while_it_sleeps(EBADF, 1);
+	fail_to_post(EBADF, 1);
 }
 
 /* Found by tests/torture. */
 TEST_ONCE(wake_that_fails_for_a_while)
 {
-	post_while_it_sleeps(ENOMEM, 3);
+	fail_to_post(ENOMEM, 3);
 }
 
 TEST_ONCE(wake_that_is_interrupted)
 {
-	post_while_it_sleeps(EINTR, 3);
+	fail_to_post(EINTR, 3);
+}
+
+/* kevent(2) is a cancellation point of NetBSD, iv_event_post() is none. */
+static void *post_cancelled(void *unused)
+{
+	(void)unused;
+	emu_reset();
+	pthread_cancel(pthread_self());
+	iv_event_post(&event);
+	return &event;
+}
+
+KQUEUE_TEST(post_is_no_cancellation_point)
+{
+	CHECK_PTR(post_while_it_sleeps(post_cancelled), ==, &event);
+}
+
+/* Nor is anything but the wait. */
+static void *change_cancelled(void *pipe)
+{
+	struct watch w;
+	int *fds = pipe, old;
+
+	iv_init();
+	pthread_cancel(pthread_self());
+	watch_init(&w, fds[0], "i");
+	CHECK_SYS(iv_fd_register_try(&w.fd));
+	iv_fd_unregister(&w.fd);
+	iv_deinit();
+	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &old);
+	return pipe;
+}
+
+KQUEUE_TEST(registering_is_no_cancellation_point)
+{
+	pthread_t tid;
+	int fds[2];
+	void *ret;
+
+	make_pipe(fds);
+	drain(fds[0]);		/* nonblocking: nothing to note */
+	CHECK_INT(pthread_create(&tid, NULL, change_cancelled, fds), ==, 0);
+	CHECK_INT(pthread_join(tid, &ret), ==, 0);
+	CHECK_PTR(ret, ==, fds);
+	close_pair(fds);
+}
+
+/* ---- Edges --------------------------------------------------------------------- */
+
+/* A change would be refused, and the handlers told. */
+KQUEUE_TEST(handlers_of_edges_cost_no_change)
+{
+	struct watch w;
+	int fds[2], i;
+
+	iv_init();
+	make_socketpair(fds);
+	watch_init(&w, fds[0], "");
+	iv_fd_set_flags(&w.fd, IV_FD_EDGE);
+	iv_fd_register(&w.fd);
+	turns(2);
+	watch_set(&w, "io");
+	turns(1);
+	watch_seen(&w, 9);
+	emu_fail_change(1, EINVAL);
+	for (i = 0; i < 10; i++) {
+		watch_set(&w, i % 2 ? "e" : "");
+		turns(1);
+	}
+	CHECK_STR(watch_seen(&w, 0), "");
+	check_no_spin();
+	watch_end(&w);
+	CHECK_SYS(close(fds[1]));
+	iv_deinit();
+}
+
+/* Each end of it, whoever goes. */
+static void hang_up_of(int fds[2], int mine)
+{
+	struct watch w;
+
+	iv_init();
+	watch_init(&w, fds[mine], "ioe");
+	iv_fd_set_flags(&w.fd, IV_FD_EDGE);
+	iv_fd_register(&w.fd);
+	turns(2);
+	CHECK_INT(w.err, ==, 0);
+	watch_seen(&w, 9);
+	CHECK_SYS(close(fds[!mine]));
+	turns(2);
+	CHECK_INT(w.err, >, 0);
+	watch_seen(&w, 9);
+	watch_set(&w, "");
+	check_no_spin();
+	watch_end(&w);
+	iv_deinit();
+}
+
+KQUEUE_TEST(hang_ups_are_edges_too)
+{
+	int fds[2], i;
+
+	for (i = 0; i < 2; i++) {
+		make_pipe(fds);
+		hang_up_of(fds, i);
+		make_pipe(fds);
+		fill(fds[1]);
+		hang_up_of(fds, i);
+		make_socketpair(fds);
+		hang_up_of(fds, i);
+	}
+}
+
+/* Readable once, and no spinning on a pipe that nobody will read. */
+KQUEUE_TEST(edge_of_a_broken_pipe)
+{
+	struct watch w;
+	int fds[2];
+
+	iv_init();
+	make_pipe(fds);
+	CHECK_SYS(close(fds[0]));
+	watch_init(&w, fds[1], "oe");
+	iv_fd_set_flags(&w.fd, IV_FD_EDGE);
+	iv_fd_register(&w.fd);
+	turns(3);
+	CHECK_INT(w.err, >, 0);
+	watch_seen(&w, 9);
+	check_no_spin();
+	CHECK_STR(watch_seen(&w, 0), "");
+	watch_end(&w);
+	iv_deinit();
+}
+
+/* ---- Exceptional conditions ------------------------------------------------------ */
+
+static void urgent_data(unsigned flags)
+{
+	struct watch w;
+	int fds[2];
+
+	iv_init();
+	connect_pair(fds);
+	watch_init(&w, fds[0], "e");
+	iv_fd_set_flags(&w.fd, IV_FD_PRI | IV_FD_RAW | flags);
+	CHECK_SYS(iv_fd_register_try(&w.fd));
+	turns(1);
+	CHECK_STR(watch_seen(&w, 0), "");
+	watch_urgent(&w, fds[1]);
+	watch_set(&w, "");
+	turns(1);
+	check_no_spin();
+	watch_set(&w, "e");
+	turns(2);
+	CHECK(flags != 0 || w.err > 0);
+	watch_seen(&w, 9);
+	iv_fd_suspend(&w.fd);
+	turns(1);
+	check_no_spin();
+	iv_fd_resume(&w.fd);
+	turns(1);
+	CHECK_STR(watch_seen(&w, 1), "e");
+	watch_end(&w);
+	CHECK_SYS(close(fds[1]));
+	iv_deinit();
+}
+
+TEST_ONCE(urgent_data_macos)
+{
+	be("macos");
+	urgent_data(0);
+}
+
+TEST_ONCE(urgent_data_openbsd)
+{
+	be("openbsd");
+	urgent_data(0);
+}
+
+TEST_ONCE(urgent_data_with_edges)
+{
+	be("macos");
+	urgent_data(IV_FD_EDGE);
+}
+
+static void without_exceptions(const char *personality)
+{
+	struct watch w;
+	int fds[2];
+
+	be(personality);
+	iv_init();
+	make_socketpair(fds);
+	watch_init(&w, fds[0], "ie");
+	iv_fd_set_flags(&w.fd, IV_FD_PRI);
+	CHECK_ERRNO(iv_fd_register_try(&w.fd), EOPNOTSUPP);
+	watch_init(&w, fds[0], "");
+	iv_fd_set_flags(&w.fd, IV_FD_PRI);
+	CHECK_ERRNO(iv_fd_register_try(&w.fd), EOPNOTSUPP);
+	watch_start(&w, fds[0], "i");
+	poke(fds[1]);
+	turns(1);
+	CHECK_STR(watch_seen(&w, 1), "i");
+	watch_end(&w);
+	CHECK_SYS(close(fds[1]));
+	iv_deinit();
+}
+
+TEST_ONCE(no_exceptional_conditions_freebsd)
+{
+	without_exceptions("freebsd");
+}
+
+TEST_ONCE(no_exceptional_conditions_netbsd)
+{
+	without_exceptions("netbsd");
+}
+
+FATAL_TEST_ONCE(exceptional_conditions_are_demanded, "EOPNOTSUPP")
+{
+	struct watch w;
+	int fds[2];
+
+	be("freebsd");
+	iv_init();
+	make_socketpair(fds);
+	watch_init(&w, fds[0], "e");
+	iv_fd_set_flags(&w.fd, IV_FD_PRI);
+	iv_fd_register(&w.fd);
+}
+
+/* Nothing is asked before the wait, so its handlers are told, once. */
+TEST_ONCE(exceptional_conditions_refused_too_late)
+{
+	struct watch w;
+	int fds[2];
+
+	be("freebsd");
+	iv_init();
+	make_socketpair(fds);
+	watch_init(&w, fds[0], "ie");
+	iv_fd_set_flags(&w.fd, IV_FD_PRI | IV_FD_RAW);
+	iv_fd_register(&w.fd);
+	turns(1);
+	CHECK_STR(watch_seen(&w, 1), "ei");
+	turns(1);
+	check_no_spin();
+	CHECK_STR(watch_seen(&w, 0), "");
+	poke(fds[1]);
+	turns(1);
+	CHECK_STR(watch_seen(&w, 1), "i");
+	watch_end(&w);
+	CHECK_SYS(close(fds[1]));
+	iv_deinit();
 }

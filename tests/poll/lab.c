@@ -4,16 +4,29 @@
  */
 #include "config.h"
 #include <dlfcn.h>
+#include <netinet/in.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <iv_event.h>
+#ifdef HAVE_DEVPOLL
+#include <stdarg.h>
+#include <sys/devpoll.h>
+#include <sys/ioctl.h>
+#endif
 #ifdef HAVE_EPOLL
 #include <sys/epoll.h>
+#endif
+#ifdef HAVE_KQUEUE
+#include <sys/event.h>
+#endif
+#ifdef HAVE_PORT
+#include <port.h>
 #endif
 #ifdef HAVE_TIMERFD
 #include <sys/timerfd.h>
 #endif
+#define EMU_OPTIONAL
 #include "emu/emu.h"
 #include "poll/lab.h"
 
@@ -59,10 +72,6 @@ static void *next(const char *name)
 		}							\
 	} while (0)
 
-/* Only in programs that are linked with emulated kernels. */
-unsigned emu_calls(enum emu_call call) __attribute__((weak));
-void emu_reset(void) __attribute__((weak));
-
 void lab_reset(void)
 {
 	int i;
@@ -92,6 +101,7 @@ unsigned lab_waits(void)
 {
 	return lab_count(LAB_EPOLL_WAIT) + lab_count(LAB_EPOLL_PWAIT2) +
 	       lab_count(LAB_POLL) + lab_count(LAB_PPOLL) +
+	       lab_count(LAB_OTHER_WAIT) +
 	       (emu_calls != NULL ? emu_calls(EMU_WAIT) : 0);
 }
 
@@ -183,7 +193,9 @@ REPLACED int poll(struct pollfd *fds, nfds_t n, int ms)
 
 	NEXT(fn, "poll");
 	count_limit(ms > 0);
-	return refused(LAB_POLL) ? -1 : fn(fds, n, ms);
+	if (refused(LAB_POLL))
+		return -1;
+	return emu_poll != NULL ? emu_poll(fds, n, ms) : fn(fds, n, ms);
 }
 
 #ifdef HAVE_PPOLL
@@ -219,11 +231,65 @@ REPLACED int timerfd_settime(int fd, int flags, const struct itimerspec *new,
 }
 #endif
 
+/* Real ones of what is emulated elsewhere. */
+#ifdef HAVE_KQUEUE
+REPLACED int kevent(int kq, const struct kevent *changes, kevent_count n,
+		    struct kevent *events, kevent_count room,
+		    const struct timespec *ts)
+{
+	static int (*fn)(int, const struct kevent *, kevent_count,
+			 struct kevent *, kevent_count,
+			 const struct timespec *);
+
+	NEXT(fn, KEVENT_NAME);
+	if (room > 0) {
+		count_limit(ts != NULL && (ts->tv_sec != 0 ||
+					   ts->tv_nsec != 0));
+		if (refused(LAB_OTHER_WAIT))
+			return -1;
+	}
+	return fn(kq, changes, n, events, room, ts);
+}
+#endif
+
+#ifdef HAVE_PORT
+REPLACED int port_getn(int port, port_event_t *list, unsigned max,
+		       unsigned *n, struct timespec *ts)
+{
+	static int (*fn)(int, port_event_t *, unsigned, unsigned *,
+			 struct timespec *);
+
+	NEXT(fn, "port_getn");
+	count_limit(ts != NULL && (ts->tv_sec != 0 || ts->tv_nsec != 0));
+	return refused(LAB_OTHER_WAIT) ? -1 : fn(port, list, max, n, ts);
+}
+#endif
+
+#ifdef HAVE_DEVPOLL
+REPLACED int ioctl(int fd, int request, ...)
+{
+	static int (*fn)(int, int, ...);
+	struct dvpoll *dvp;
+	va_list ap;
+
+	NEXT(fn, "ioctl");
+	va_start(ap, request);
+	dvp = va_arg(ap, void *);
+	va_end(ap);
+	if (request == (int)DP_POLL) {
+		count_limit(dvp->dp_timeout > 0);
+		if (refused(LAB_OTHER_WAIT))
+			return -1;
+	}
+	return fn(fd, request, dvp);
+}
+#endif
+
 REPLACED int clock_gettime(clockid_t clock, struct timespec *ts)
 {
 	static int (*fn)(clockid_t, struct timespec *);
 
-	NEXT(fn, TIME64("clock_gettime", "__clock_gettime64"));
+	NEXT(fn, TIME64(CLOCK_GETTIME_NAME, "__clock_gettime64"));
 	return refused(LAB_CLOCK) ? -1 : fn(clock, ts);
 }
 
@@ -265,6 +331,31 @@ void watch_end(struct watch *w)
 {
 	iv_fd_unregister(&w->fd);
 	CHECK_SYS(close(w->fd.fd));
+}
+
+void connect_pair(int fds[2])
+{
+	struct sockaddr_in sin = { .sin_family = AF_INET };
+	socklen_t len = sizeof(sin);
+	int fd = (int)CHECK_SYS(socket(AF_INET, SOCK_STREAM, 0));
+
+	sin.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	CHECK_SYS(bind(fd, (struct sockaddr *)&sin, len));
+	CHECK_SYS(listen(fd, 1));
+	CHECK_SYS(getsockname(fd, (struct sockaddr *)&sin, &len));
+	fds[1] = (int)CHECK_SYS(socket(AF_INET, SOCK_STREAM, 0));
+	CHECK_SYS(connect(fds[1], (struct sockaddr *)&sin, len));
+	fds[0] = (int)CHECK_SYS(accept(fd, NULL, NULL));
+	CHECK_SYS(close(fd));
+}
+
+void watch_urgent(struct watch *w, int peer)
+{
+	CHECK_INT(send(peer, "!", 1, MSG_OOB), ==, 1);
+	with_deadline(5);
+	iv_fd_set_handler_err(&w->fd, quit_handler);
+	iv_main();
+	without_deadline();
 }
 
 void watch_set(struct watch *w, const char *bands)
@@ -346,6 +437,16 @@ void check_no_spin(void)
 int on_epoll(void)
 {
 	return strncmp(iv_poll_method_name(), "epoll", 5) == 0;
+}
+
+int has_edges(void)
+{
+	return on_epoll() || strcmp(iv_poll_method_name(), "kqueue") == 0;
+}
+
+int tells_files_apart(void)
+{
+	return on_epoll() || strcmp(iv_poll_method_name(), "kqueue") == 0;
 }
 
 int keeps_events(void)

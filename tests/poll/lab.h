@@ -31,6 +31,7 @@ enum lab_call {
 	LAB_EPOLL_PWAIT2,
 	LAB_POLL,
 	LAB_PPOLL,
+	LAB_OTHER_WAIT,		/* kevent, port_getn, DP_POLL: not emulated */
 	LAB_TIMERFD_CREATE,
 	LAB_TIMERFD_SETTIME,
 	LAB_CLOCK,		/* clock_gettime */
@@ -72,6 +73,13 @@ void watch_start(struct watch *w, int fd, const char *bands);
 /* Unregisters it and closes the descriptor. */
 void watch_end(struct watch *w);
 
+/* A connection over TCP, which knows urgent data. */
+void connect_pair(int fds[2]);
+
+/* PEER sends a byte of them, for which W's handler_err is called: it is
+   quit_handler() afterwards. */
+void watch_urgent(struct watch *w, int peer);
+
 /* Replaces the handlers. */
 void watch_set(struct watch *w, const char *bands);
 
@@ -100,6 +108,12 @@ int is_early(const struct iv_timer *t, const struct timespec *now);
 
 /* 1 if the loop's method is epoll or epoll-timerfd. */
 int on_epoll(void);
+
+/* 1 if IV_FD_EDGE makes a difference. */
+int has_edges(void);
+
+/* 1 if the kernel knows two files apart that have had one number. */
+int tells_files_apart(void);
 
 /* 1 if the kernel reports what was ready, even if it is not any more. */
 int keeps_events(void);

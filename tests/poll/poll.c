@@ -245,6 +245,54 @@ POLL_TEST(lack_of_memory_passes)
 	CHECK_INT(now_ms() - start, >=, 39);
 }
 
+/* The limit may be lowered below what is watched, down to nothing. */
+static void check_limit(unsigned limit)
+{
+	struct iv_timer timer;
+	struct timespec now;
+	int i;
+
+	limit_fds(limit);
+	for (i = 0; limit > 0 && i < MANY; i += 9) {
+		poke(ends[i]);
+		iv_fd_set_handler_in(&many[i].fd, quit_handler);
+		with_deadline(5);
+		iv_main();
+		without_deadline();
+		drain(many[i].fd.fd);
+		watch_set(&many[i], "i");
+	}
+	lab_reset();
+	timer_after(&timer, 30, quit_handler, NULL);
+	iv_timer_register(&timer);
+	iv_main();
+	CHECK_SYS(clock_gettime(CLOCK_MONOTONIC, &now));
+	CHECK(!is_early(&timer, &now));
+	CHECK_INT(lab_waits(), <=, 6 + 6 * (limit > 0 ? MANY / limit + 1 : 1));
+	for (i = 0; i < MANY; i++)
+		CHECK_STR(watch_seen(&many[i], 0), "");
+}
+
+POLL_TEST(limit_below_what_is_watched)
+{
+	static const unsigned limits[] = { MANY - 1, 30, 7, 1, 0 };
+	int i;
+
+	iv_init();
+	start_many();
+	turns(1);
+	for (i = 0; i < 5; i++)
+		check_limit(limits[i]);
+	restore_fds();
+	check_many(0, 3);
+	lab_reset();
+	turns(1);
+	CHECK_INT(lab_count(wait), ==, 1);
+	CHECK_INT(lab_waits(), ==, 1);
+	end_many();
+	iv_deinit();
+}
+
 static void fail_wait(const char *method, enum lab_call wait)
 {
 	struct watch w;

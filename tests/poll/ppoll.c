@@ -5,7 +5,6 @@
 #include "config.h"
 #include <stdlib.h>
 #ifdef __linux__
-#include <sys/syscall.h>
 #endif
 #include "poll/lab.h"
 
@@ -85,6 +84,16 @@ TEST_ONCE(ppoll_denied_with_einval)
 	check_denied(EINVAL);
 }
 
+TEST_ONCE(ppoll_denied_with_eacces)
+{
+	check_denied(EACCES);
+}
+
+TEST_ONCE(ppoll_denied_with_eopnotsupp)
+{
+	check_denied(EOPNOTSUPP);
+}
+
 static void *another_loop(void *unused)
 {
 	(void)unused;
@@ -97,14 +106,14 @@ static void *another_loop(void *unused)
 /* A loop that exists goes on with poll, and another one can be made. */
 TEST_ONCE(ppoll_denied_later)
 {
-	static const int errs[] = { ENOSYS, EPERM, EINVAL };
+	static const int errs[] = { ENOSYS, EPERM, EINVAL, EACCES, EOPNOTSUPP };
 	pthread_t thread;
 	int i;
 
 	choose("ppoll");
 	iv_init();
 	loop_works();
-	for (i = 0; i < 3; i++) {
+	for (i = 0; i < 5; i++) {
 		deny_syscall(SYS_ppoll, errs[i]);
 		loop_works();
 		CHECK_INT(pthread_create(&thread, NULL, another_loop, NULL),

@@ -3,6 +3,8 @@
  * load.c - the activities.
  */
 #include "config.h"
+#include <fcntl.h>
+#include <limits.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
@@ -11,10 +13,17 @@
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
+#include <iv_alarm.h>
 #include <iv_event.h>
 #include <iv_fd_pump.h>
+#include <iv_follow.h>
+#include <iv_hook.h>
+#include <iv_loop.h>
+#include <iv_path.h>
 #include <iv_signal.h>
+#include <iv_spawn.h>
 #include <iv_thread.h>
+#include <iv_tick.h>
 #include <iv_wait.h>
 #include <iv_work.h>
 #include "harness/test.h"
@@ -27,7 +36,8 @@ static bool ending, refusals;
 static unsigned seed = 1;
 
 enum {
-	TOKEN, TIMERS, TASKS, POSTS, SIGNALS, CHILDREN, WORK, PUMP, LOOPS
+	TOKEN, TIMERS, TASKS, POSTS, SIGNALS, CHILDREN, WORK, PUMP, FILES,
+	LOOPS, PROGRAMS, CLOCKWORK
 };
 
 static unsigned dice(unsigned n)
@@ -554,6 +564,91 @@ static void pump_begin(struct activity *a)
 	iv_fd_pump_init(&pumping.pump);
 }
 
+/* ---- A name, and the file that has it ----------------------------------------------------- */
+
+static struct {
+	struct iv_path	path;
+	struct iv_follow	follow;
+	char	name[PATH_MAX];
+	int	appeared, read;
+} file;
+
+static void file_change(void)
+{
+	if (file.appeared && file.read)
+		CHECK_SYS(unlink(file.name));
+}
+
+static void file_changed(void *unused, const struct iv_path_info *before,
+			 const struct iv_path_info *now)
+{
+	(void)unused;
+	CHECK(load[FILES].running);
+	if (now == NULL) {
+		CHECK(file.appeared && file.read);
+		iv_path_unregister(&file.path);
+		iv_follow_unregister(&file.follow);
+		CHECK_SYS(close(file.follow.fd));
+		over(&load[FILES]);
+	} else if (before == NULL) {
+		file.appeared = 1;
+		file_change();
+	}
+}
+
+static void file_grown(void *unused, unsigned int what)
+{
+	(void)unused;
+	CHECK(!(what & (IV_FOLLOW_TRUNCATED | IV_FOLLOW_FAILED)));
+	if (what & IV_FOLLOW_REPLACED)
+		iv_follow_set_fd(&file.follow, (int)CHECK_SYS(
+			open(file.name, O_RDONLY | O_CLOEXEC)), 0);
+	if (what & IV_FOLLOW_DATA) {
+		CHECK(!file.read);
+		file.follow.offset += 4;
+		file.read = 1;
+		file_change();
+	}
+}
+
+static void file_write(void)
+{
+	int fd = (int)CHECK_SYS(open(file.name, O_WRONLY | O_CREAT | O_CLOEXEC,
+				     0600));
+	ssize_t n;
+
+	do
+		n = write(fd, "text", 4);
+	while (n < 0 && errno == EINTR);
+	CHECK_INT(n, ==, 4);
+	CHECK_SYS(close(fd));
+}
+
+static void files_begin(struct activity *a)
+{
+	snprintf(file.name, sizeof(file.name), "%s/file", tmpdir());
+	file.appeared = file.read = 0;
+	IV_PATH_INIT(&file.path);
+	file.path.pathname = file.name;
+	file.path.interval.tv_nsec = 10000000;
+	file.path.handler = file_changed;
+	IV_FOLLOW_INIT(&file.follow);
+	file.follow.pathname = file.name;
+	file.follow.interval.tv_nsec = 10000000;
+	file.follow.handler = file_grown;
+	if (iv_path_register(&file.path) < 0) {
+		refuse(a);
+		return;
+	}
+	if (iv_follow_register(&file.follow) < 0) {
+		iv_path_unregister(&file.path);
+		errno = ENOMEM;
+		refuse(a);
+		return;
+	}
+	file_write();
+}
+
 /* ---- A thread with a loop of its own ------------------------------------------------------- */
 
 static struct iv_event loop_ended;
@@ -613,6 +708,136 @@ static void loops_begin(struct activity *a)
 	refuse(a);
 }
 
+/* ---- A program ----------------------------------------------------------------------------- */
+
+static struct {
+	struct iv_spawn	spawn;
+	char		command[16];
+	int		status;
+} program;
+
+static void program_ended(void *unused, int status, const struct rusage *usage)
+{
+	(void)unused;
+	(void)usage;
+	CHECK(load[PROGRAMS].running && !iv_spawn_running(&program.spawn));
+	CHECK(WIFEXITED(status));
+	CHECK_INT(WEXITSTATUS(status), ==, program.status);
+	over(&load[PROGRAMS]);
+}
+
+static void program_begin(struct activity *a)
+{
+	static char sh[] = "sh", c[] = "-c";
+	char *argv[] = { sh, c, program.command, NULL };
+
+	program.status = (int)dice(100);
+	snprintf(program.command, sizeof(program.command), "exit %d",
+		 program.status);
+	IV_SPAWN_INIT(&program.spawn);
+	program.spawn.file = "/bin/sh";
+	program.spawn.argv = argv;
+	program.spawn.fd[0] = IV_SPAWN_NULL;
+	program.spawn.handler = program_ended;
+	if (iv_spawn_start(&program.spawn) < 0)
+		refuse(a);
+}
+
+/* ---- A tick and an alarm, hooks around the waits for them, and a call at last -------------- */
+
+#define BEATS	3
+
+static struct {
+	struct iv_tick	tick;
+	struct iv_alarm	alarm;
+	struct iv_hook	before, after;
+	struct iv_call	call;
+	unsigned	beats, waits;
+	bool		waiting;
+} clockwork;
+
+static void clockwork_before(void *unused)
+{
+	(void)unused;
+	CHECK(!clockwork.waiting);
+	clockwork.waiting = true;
+}
+
+static void clockwork_after(void *unused)
+{
+	(void)unused;
+	CHECK(clockwork.waiting);
+	clockwork.waiting = false;
+	clockwork.waits++;
+}
+
+static void clockwork_unregister(void)
+{
+	iv_hook_unregister(&clockwork.before);
+	iv_hook_unregister(&clockwork.after);
+	iv_tick_unregister(&clockwork.tick);
+	if (iv_alarm_registered(&clockwork.alarm))
+		iv_alarm_unregister(&clockwork.alarm);
+}
+
+static void clockwork_called(void *unused)
+{
+	(void)unused;
+	CHECK_INT(clockwork.beats, >=, BEATS);
+	CHECK_INT(clockwork.waits, >, 0);
+	clockwork_unregister();
+	over(&load[CLOCKWORK]);
+}
+
+static void clockwork_ticks(void *unused)
+{
+	(void)unused;
+	if (++clockwork.beats >= BEATS &&
+	    !iv_alarm_registered(&clockwork.alarm) && !clockwork.call.cookie) {
+		clockwork.call.cookie = &clockwork;
+		CHECK_SYS(iv_loop_call(iv_loop_self(), &clockwork.call));
+	}
+}
+
+static void clockwork_rings(void *unused)
+{
+	(void)unused;
+	CHECK(!iv_alarm_registered(&clockwork.alarm));
+}
+
+static void clockwork_init(void)
+{
+	clockwork.beats = clockwork.waits = 0;
+	clockwork.waiting = false;
+	IV_TICK_INIT(&clockwork.tick);
+	clockwork.tick.interval.tv_nsec = 1000000;
+	clockwork.tick.handler = clockwork_ticks;
+	IV_ALARM_INIT(&clockwork.alarm);
+	clockwork.alarm.clock = CLOCK_REALTIME;
+	clock_gettime(CLOCK_REALTIME, &clockwork.alarm.at);
+	clockwork.alarm.handler = clockwork_rings;
+	IV_HOOK_INIT(&clockwork.before);
+	clockwork.before.point = IV_HOOK_PREPARE;
+	clockwork.before.handler = clockwork_before;
+	IV_HOOK_INIT(&clockwork.after);
+	clockwork.after.point = IV_HOOK_CHECK;
+	clockwork.after.handler = clockwork_after;
+	IV_CALL_INIT(&clockwork.call);
+	clockwork.call.handler = clockwork_called;
+}
+
+static void clockwork_begin(struct activity *a)
+{
+	clockwork_init();
+	if (iv_alarm_register(&clockwork.alarm) < 0) {
+		refuse(a);
+		return;
+	}
+	CHECK_SYS(iv_tick_register(&clockwork.tick));
+	CHECK_SYS(iv_hook_register(&clockwork.before));
+	CHECK_SYS(iv_hook_register(&clockwork.after));
+}
+
 /* ---- All of them --------------------------------------------------------------------------- */
 
 struct activity load[] = {
@@ -624,7 +849,10 @@ struct activity load[] = {
 	[CHILDREN] = { .name = "children", .begin = children_begin },
 	[WORK] = { .name = "work", .begin = work_begin },
 	[PUMP] = { .name = "pumps", .begin = pump_begin },
+	[FILES] = { .name = "files", .begin = files_begin },
 	[LOOPS] = { .name = "loops", .begin = loops_begin, .fragile = true },
+	[PROGRAMS] = { .name = "programs", .begin = program_begin },
+	[CLOCKWORK] = { .name = "clockwork", .begin = clockwork_begin },
 };
 const unsigned load_count = sizeof(load) / sizeof(load[0]);
 

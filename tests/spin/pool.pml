@@ -2,31 +2,38 @@
 /*
  * pool.pml - a work pool: no item is lost or done twice, nobody is left over.
  *
- * Of lib/mod/work.c: pool_submit pool_push pool_collect pool_publish
- * Of lib/mod/work.c: pool_call pool_take_idle pool_lacks_worker
- * Of lib/mod/work.c: pool_wants_worker kick pool_kick_all report post_news
- * Of lib/mod/work.c: worker_next worker_take worker_arrive worker_kicked
- * Of lib/mod/work.c: worker_timer worker_unpark
- * Of lib/mod/work.c: worker_leave worker_stop worker_main worker_start
- * Of lib/mod/work.c: pool_staff pool_tend pool_news pool_by_owner
- * Of lib/mod/work.c: pool_destroy pool_orphan pool_close
+ * Of lib/mod/work_pool.c: ivi_pool_submit withhold take_idle ivi_pool_call
+ * Of lib/mod/work_pool.c: ivi_pool_lacks_worker ivi_pool_wants_worker
+ * Of lib/mod/work_pool.c: ivi_worker_kick ivi_pool_kick_all ivi_pool_hand_in
+ * Of lib/mod/work_pool.c: ivi_pool_want ivi_pool_post ivi_pool_ask
+ * Of lib/mod/work_worker.c: worker_next worker_take worker_arrive
+ * Of lib/mod/work_worker.c: worker_kicked worker_hand_in worker_timer
+ * Of lib/mod/work_worker.c: worker_unpark worker_close worker_leave
+ * Of lib/mod/work_worker.c: worker_main ivi_worker_start
+ * Of lib/mod/work_owner.c: pool_news ivi_pool_staff pool_by_owner
+ * Of lib/mod/work_owner.c: ivi_pool_tend is_over pool_destroy ivi_pool_orphan
+ * Of lib/mod/work_ask.c: take_back
+ * Of lib/mod/work.c: pool_close
  *
- * What happens under the pool's lock is one atomic step, except where `care' is
- * written: that is a step of its own, as submitters read it, and fill the
- * inbox, without the lock.  Events (`kick', `news') are bits that a post sets,
- * which is what wakeup.pml is about.
+ * What happens under the pool's lock is one atomic step, except where `done' is
+ * filled, or items are taken, at the same time without it.  That taking itself
+ * is one step is what workq.pml is about.  Events (`kick', `news') are bits that
+ * a post sets, which is what wakeup.pml is about.
  * Nobody may touch a pool, a worker or an event that is gone; at the end
  * every item has been worked on and completed exactly once, there is no
  * worker, and the pool's memory has been freed.  Waiting for ever is an
  * invalid end state.
  *
- * The owner submits all items, at any moment.  Without PUT it puts the pool
- * only once they are completed, with it at any moment after that.  ORPHAN:
- * the owner's loop goes at any moment, instead; what is queued then may be
- * dropped.  FAIL: starting a worker may fail, for want of memory, of a
+ * The owner submits all items, at any moment, also in a completion; then he may
+ * call nobody as long as another completion follows.  Without PUT he puts the
+ * pool only once they are completed, with it at any moment after that.
+ * ORPHAN: the owner's loop goes at any moment, instead; what is queued then may
+ * be dropped.  FAIL: starting a worker may fail, for want of memory, of a
  * thread, or in the thread.  TIMER: some times an idle worker has been idle
  * for long enough.  MORE: the work of the first item submits another one.
  * MEET: the work of the last but one waits for that of the last to begin.
+ * LEAVE: some completions do not return.  CANCEL: the owner may take the last
+ * item back.
  *
  * Check: ITEMS=3
  * Check: PUT
@@ -34,6 +41,8 @@
  * Check: MORE PUT
  * Check: FAIL
  * Check: TIMER PUT
+ * Check: LEAVE ITEMS=3
+ * Check: CANCEL PUT
  * Check: ORPHAN MORE
  * Check: ORPHAN TIMER
  * Full: WORKERS=3 ITEMS=3
@@ -43,13 +52,14 @@
  * Refute: ITEMS=3 PARK_UNLOCKED
  * Refute: ITEMS=3 TAKEN_ONE_BY_ONE
  * Refute: MEET ITEMS=4 NO_RELAY
+ * Refute: MEET ITEMS=3 WITHHELD_FOR_EVER
+ * Refute: LEAVE ITEMS=3 NO_REST
  * Refute: TIMER WORKERS=1 LEAVE_QUIETLY
  * Refute: PUT DONE_IGNORED
  * Refute: PUT TIMER KICK_UNCOUNTED
+ * Refute: ORPHAN COUNTED_LATE
  * Refute: ORPHAN POSTING_IGNORED
  * Refute: PUT NOT_KICKED
- * Refute: WORKERS=1 ITEMS=3 NO_SECOND_LOOK
- * Refute: WORKERS=1 ITEMS=3 LOOKS_FIRST
  * Refute: FAIL FAILURE_IGNORED
  */
 #ifndef WORKERS
@@ -68,44 +78,41 @@
 
 /* The pool. */
 bit lock;			/* only where it is held for more than a step */
-bit care = 1;
 byte refs = 2;
-chan inbox = [ALL] of { byte };
 chan queue = [ALL] of { byte };
 chan done = [ALL] of { byte };
-chan batch = [ALL] of { byte };	/* the owner's: taken off `done' */
+bit closed;
+byte posting;
+chan ready = [ALL] of { byte };	/* the owner's: taken off `done' */
 bit idle[WORKERS];
 byte called = NONE;
 byte workers, starting;
 bit wanted, failed, put, orphaned;
-bit news, news_registered = 1, by_owner;
+bit news, news_registered = 1, by_owner, rest;
 
 /* Of each worker. */
-bit used[WORKERS], arrived[WORKERS], posting[WORKERS], kicked[WORKERS];
+bit used[WORKERS], arrived[WORKERS], kicked[WORKERS];
 byte kicking[WORKERS];
 
 /* What has become of each item. */
 byte worked[ALL], completed[ALL];
 bit dropped[ALL];
+byte begun, ended;
 byte all_completed;
 bit met;
-byte failures = 2, timeouts = 2;
+byte failures = 2, timeouts = 2, leaves = 1;
 
 #define FREE	(!lock)
 #define IDLE(w)	(used[w] && idle[w])
 #if WORKERS == 1
 #define ANY_IDLE	idle[0]
-#define ANY_POSTING	posting[0]
 #elif WORKERS == 2
 #define ANY_IDLE	(idle[0] || idle[1])
-#define ANY_POSTING	(posting[0] || posting[1])
 #else
 #define ANY_IDLE	(idle[0] || idle[1] || idle[2])
-#define ANY_POSTING	(posting[0] || posting[1] || posting[2])
 #endif
 #define LACKS	(len(queue) > 0 && !ANY_IDLE && workers < WORKERS)
 #define WANTS	(called == NONE && starting == 0 && LACKS)
-#define CARE	(orphaned || (ANY_IDLE -> called == NONE : workers < WORKERS))
 #define LOCK	FREE -> lock = 1
 
 /* ---- Under the lock: parts of an atomic step ---- */
@@ -138,20 +145,11 @@ inline call(w)
 	fi
 }
 
-/* POST: whether news are to be posted. */
-inline report(me, item, post)
+/* The owner is to look for a worker. */
+inline want()
 {
-	post = 0;
-	if
-	:: orphaned
-	:: !orphaned && item != NONE ->
-		post = (len(done) == 0);
-		done!item
-	:: !orphaned && item == NONE ->
-		wanted = 1;
-		post = 1
-	fi;
-	posting[me] = post
+	wanted = 1;
+	posting++
 }
 
 inline arrive(me)
@@ -174,23 +172,9 @@ inline drop(q, i)
 	od
 }
 
-inline collect(i)
-{
-	do
-	:: len(inbox) > 0 -> inbox?i; queue!i
-	:: else -> break
-	od;
-	if
-	:: orphaned -> drop(queue, i)
-	:: else
-	fi;
-	i = 0
-}
-
-/* A step of its own, but not without the lock. */
 inline unlock()
 {
-	atomic { care = CARE; lock = 0 }
+	lock = 0
 }
 
 /* ---- Without the lock ---- */
@@ -206,13 +190,48 @@ inline kick(w)
 	w = NONE
 }
 
-inline post_news(me)
+/* POST: whether the caller must; he is counted in `posting' then. */
+inline hand_in(item, post)
+{
+#ifdef COUNTED_LATE
+	counted = 0;
+#else
+	counted = (len(done) == 0 && !closed);
+	posting = posting + counted;
+#endif
+	do
+	:: atomic {
+		!closed && (len(done) > 0 || counted) ->
+		post = (len(done) == 0);
+		done!item
+	   };
+	   break
+#ifdef COUNTED_LATE
+	:: atomic { !closed && len(done) == 0 && !counted ->
+		post = 1; done!item };
+	   posting++;
+	   counted = 1;
+	   break
+#else
+	:: atomic { !closed && len(done) == 0 && !counted ->
+		counted = 1; posting++ }
+#endif
+	:: atomic { closed -> post = 0 }; break
+	od;
+	if
+	:: counted && !post -> posting--
+	:: else
+	fi;
+	counted = 0
+}
+
+inline post_news(post)
 {
 	if
 	:: post ->
 		post = 0;
 		atomic { assert(news_registered && refs > 0); news = 1 };
-		posting[me] = 0
+		posting--
 	:: else
 	fi
 }
@@ -222,29 +241,27 @@ inline unref()
 	atomic { assert(refs > 0); refs-- }
 }
 
-inline submit(i)
+/* WITHHELD: nobody is called for it yet. */
+inline submit(i, withheld)
 {
-	lacking = 0;
-#ifdef LOOKS_FIRST
-	needed = care;
-#endif
-	atomic { assert(refs > 0); inbox!i };
-#ifndef LOOKS_FIRST
-	needed = care;
-#endif
-	if
-	:: needed ->
-		needed = 0;
-		atomic {
-			LOCK; assert(refs > 0);
-			collect(c);
-			call(other);
+	atomic {
+		LOCK; assert(refs > 0);
+		lacking = 0;
+		other = NONE;
+		if
+		:: orphaned -> dropped[i] = 1
+		:: else ->
+			begun++;
+			queue!i;
+			if
+			:: withheld
+			:: else -> call(other)
+			fi;
 			lacking = (other == NONE && LACKS)
-		};
-		unlock();
-		kick(other)
-	:: else
-	fi
+		fi
+	};
+	unlock();
+	kick(other)
 }
 
 /* ---- Workers ---- */
@@ -255,11 +272,17 @@ inline work(item)
 #ifdef MORE
 	if
 	:: item == 0 ->
-		submit(ITEMS);
+		submit(ITEMS, 0);
 		if
 		:: lacking ->
-			atomic { FREE -> report(me, NONE, post) };
-			post_news(me)
+			atomic {
+				FREE;
+				if
+				:: !orphaned -> want(); post = 1
+				:: else
+				fi
+			};
+			post_news(post)
 		:: else
 		fi
 	:: else
@@ -274,22 +297,28 @@ inline work(item)
 #endif
 }
 
-inline next(item)
+inline take(item)
 {
+	if
+	:: atomic { len(queue) > 0 -> queue?item }
+	:: atomic { len(queue) == 0 -> item = NONE }
+	fi
+}
+
+/* The next item for what was done, which may be NONE. */
+inline next(item, begin)
+{
+	atomic { LOCK; assert(refs > 0) };
+	if
+	:: item != NONE -> hand_in(item, post)
+	:: else
+	fi;
 	atomic {
-		LOCK; assert(refs > 0);
-		begin = (item == NONE);
-		post = 0;
 		if
-		:: item != NONE -> report(me, item, post)
+		:: begin -> arrive(me)
 		:: else
 		fi;
 		item = NONE;
-		arrive(me);
-		if
-		:: len(queue) == 0 -> collect(c)
-		:: else
-		fi;
 		if
 		:: len(queue) > 0 -> queue?item
 		:: len(queue) == 0 && (put || orphaned) -> ending = 1
@@ -298,41 +327,26 @@ inline next(item)
 #else
 		:: len(queue) == 0 && !(put || orphaned) -> idle[me] = 1
 #endif
-		fi
-	};
-	care = CARE;
-	atomic {
-#ifndef NO_SECOND_LOOK
-		if
-		:: care ->
-			collect(c);
-			if
-			:: idle[me] && len(queue) > 0 ->
-				idle[me] = 0;
-				queue?item
-			:: else
-			fi
-		:: else
 		fi;
-#endif
 #ifdef NO_RELAY
 		other = NONE;
 #else
 		call(other);
 #endif
 		if
-		:: begin && WANTS -> report(me, NONE, post)
+		:: begin && !orphaned && WANTS -> want(); wanting = 1
 		:: else
 		fi
 	};
 	unlock();
 #ifdef PARK_UNLOCKED
 	if
-	:: parks -> atomic { FREE -> parks = 0; idle[me] = 1; care = CARE }
+	:: parks -> atomic { FREE -> parks = 0; idle[me] = 1 }
 	:: else
 	fi;
 #endif
-	post_news(me);
+	post_news(wanting);
+	post_news(post);
 	kick(other)
 }
 
@@ -341,7 +355,6 @@ inline leave(failing)
 	atomic {
 		LOCK; assert(refs > 0);
 		arrive(me);
-		collect(c);
 		workers--;
 		failed = failed || failing;
 #ifndef LEAVE_QUIETLY
@@ -355,15 +368,15 @@ inline leave(failing)
 	unlock();
 	unref();
 	atomic {
-		assert(!posting[me] && !idle[me]);
+		assert(!idle[me]);
 		used[me] = 0
 	}
 }
 
 proctype worker(byte me)
 {
-	byte item = NONE, n, other = NONE, c;
-	bit post, begin, ending, lacking, parks, needed;
+	byte item = NONE, n, other = NONE, was;
+	bit post, wanting, counted, ending, lacking, parks;
 
 #ifdef FAIL
 	if
@@ -374,20 +387,28 @@ proctype worker(byte me)
 	kicked[me] = 1;
 	do
 	:: atomic { kicked[me] -> kicked[me] = 0; n = 0 };
+	   next(item, 1);
 	   do
-	   :: n == BATCH -> break
-	   :: n < BATCH ->
+	   :: item == NONE -> break
+	   :: item != NONE ->
+		   work(item);
 		   n++;
-		   next(item);
+		   was = item;
 		   if
-		   :: item == NONE -> break
-		   :: else -> work(item)
+		   :: n == BATCH -> break
+		   :: else
+		   fi;
+		   take(item);
+		   if
+		   :: item != NONE -> hand_in(was, post); post_news(post)
+		   :: else -> item = was; next(item, 0)
 		   fi
 	   od;
 	   if
 	   :: item != NONE ->
-		   atomic { FREE -> report(me, item, post); item = NONE };
-		   post_news(me);
+		   hand_in(item, post);
+		   post_news(post);
+		   item = NONE;
 		   kicked[me] = 1
 	   :: item == NONE && ending -> break
 	   :: else
@@ -405,7 +426,7 @@ proctype worker(byte me)
 	   fi
 #endif
 	od;
-	atomic { FREE -> idle[me] = 0; care = CARE };
+	atomic { FREE -> idle[me] = 0 };
 #ifndef KICK_UNCOUNTED
 	kicking[me] == 0;
 #endif
@@ -426,8 +447,7 @@ inline worker_start()
 	:: atomic { failures > 0 -> failures-- }	/* no memory */
 	:: atomic {					/* no thread */
 		failures > 0 -> failures--;
-		workers++; starting++;
-		care = CARE
+		workers++; starting++
 	   };
 	   atomic { LOCK; workers--; starting-- };
 	   unlock()
@@ -437,7 +457,6 @@ inline worker_start()
 			FREE -> refs++;
 			workers++;
 			starting++;
-			care = CARE;
 			if
 			:: !used[0] -> w = 0
 #if WORKERS > 1
@@ -481,6 +500,7 @@ inline destroy()
 {
 	news_registered = 0;
 	by_owner = 0;
+	rest = 0;
 	news = 0;
 	unref();
 	gone = 1
@@ -489,16 +509,9 @@ inline destroy()
 inline tend()
 {
 	atomic {
-		LOCK; collect(c);
-		call(other);
+		LOCK; call(other);
 		lacking = (wanted && WANTS);
-		wanted = 0;
-#ifdef DONE_IGNORED
-		ready = (put && !busy && workers == 0 && len(queue) == 0)
-#else
-		ready = (put && !busy && workers == 0 && len(queue) == 0 &&
-			 len(done) == 0)
-#endif
+		wanted = 0
 	};
 	unlock();
 	kick(other);
@@ -506,64 +519,11 @@ inline tend()
 	:: lacking -> staff()
 	:: else
 	fi;
-	if
-	:: ready -> destroy()
-	:: else
-	fi
-}
-
-inline complete(item)
-{
-	completed[item]++;
-	assert(worked[item] == 1 && completed[item] == 1);
-	all_completed++
-}
-
-inline handle_news()
-{
 	atomic {
-		FREE -> busy = 1;
-#ifdef TAKEN_ONE_BY_ONE
-		n = len(done)
-#else
-		do
-		:: len(done) > 0 -> done?i; batch!i
-		:: len(done) == 0 -> break
-		od
-#endif
-	};
-	do
-#ifdef TAKEN_ONE_BY_ONE
-	:: n > 0 -> atomic { n--; done?i; complete(i) }
-	:: n == 0 -> break
-#else
-	:: atomic { len(batch) > 0 -> batch?i; complete(i) }
-	:: len(batch) == 0 -> break
-#endif
-	od;
-	busy = 0;
-	tend()
-}
-
-inline handle_by_owner()
-{
-	atomic {
-		FREE -> i = NONE;
-		if
-		:: len(queue) > 0 -> queue?i
-		:: else
-		fi;
-		lacking = (len(queue) > 0)
+		FREE -> over = (put && workers == 0 && begun == ended)
 	};
 	if
-	:: lacking -> staff()
-	:: else
-	fi;
-	if
-	:: i != NONE ->
-		atomic { worked[i]++; assert(worked[i] == 1) };
-		atomic { FREE -> done!i };
-		news = 1
+	:: over -> destroy()
 	:: else
 	fi
 }
@@ -589,23 +549,6 @@ inline close()
 	tend()
 }
 
-inline orphan()
-{
-	atomic {
-		FREE -> lock = 1;
-		orphaned = 1;
-		collect(c);
-		drop(queue, i);
-		drop(done, i)
-	};
-#ifndef POSTING_IGNORED
-	!ANY_POSTING;
-#endif
-	unlock();
-	kick_all();
-	destroy()
-}
-
 #ifdef ORPHAN
 #define MAY_PUT	false
 #elif defined(PUT)
@@ -614,22 +557,147 @@ inline orphan()
 #define MAY_PUT	(all_completed == ALL)
 #endif
 
+inline complete(item)
+{
+	completed[item]++;
+	assert(!gone);
+	assert(worked[item] == 1 && completed[item] == 1);
+#ifndef DONE_IGNORED
+	ended++;
+#endif
+	all_completed++
+}
+
+inline handle_news()
+{
+	atomic {
+		FREE ->
+#ifdef TAKEN_ONE_BY_ONE
+		if
+		:: len(done) > 0 -> done?i; ready!i
+		:: else
+		fi
+#else
+		do
+		:: len(done) > 0 -> done?i; ready!i
+		:: len(done) == 0 -> break
+		od;
+#ifdef DONE_IGNORED
+		ended = ended + len(ready)
+#endif
+#endif
+	};
+#ifndef NO_REST
+	rest = (len(ready) > 1);
+#endif
+	do
+	:: len(ready) > 0 ->
+		atomic { ready?i; complete(i) };
+		if
+		:: submitted < ITEMS && !put ->
+			submit(submitted, len(ready) > 0);
+			submitted++;
+			if
+			:: lacking -> staff()
+			:: else
+			fi
+		:: !put && MAY_PUT -> close()
+		:: true
+		fi;
+		if
+		:: gone -> goto left
+		:: else
+		fi;
+		if
+#ifdef LEAVE
+		:: atomic { leaves > 0 -> leaves-- }; goto left
+#endif
+		:: true
+		fi
+	:: len(ready) == 0 -> break
+	od;
+	rest = 0;
+#ifndef WITHHELD_FOR_EVER
+	tend()
+#endif
+left:	skip
+}
+
+inline handle_by_owner()
+{
+	atomic {
+		FREE -> i = NONE;
+		if
+		:: len(queue) > 0 -> queue?i
+		:: else
+		fi;
+		lacking = (len(queue) > 0)
+	};
+	if
+	:: lacking -> staff()
+	:: else
+	fi;
+	if
+	:: i != NONE ->
+		atomic { worked[i]++; assert(worked[i] == 1) };
+		hand_in(i, post);
+		post_news(post)
+	:: else
+	fi
+}
+
+inline orphan()
+{
+	atomic {
+		FREE -> orphaned = 1;
+		drop(queue, i);
+		drop(done, i);
+		drop(ready, i);
+		closed = 1
+	};
+#ifndef POSTING_IGNORED
+	posting == 0;
+#endif
+	kick_all();
+	destroy()
+}
+
+/* Takes the last item out of the middle, if it is there still. */
+inline take_back()
+{
+	atomic {
+		FREE -> i = 0;
+		if
+		:: queue??[eval(ITEMS - 1)] ->
+			queue??eval(ITEMS - 1);
+			dropped[ITEMS - 1] = 1;
+			ended++;
+			all_completed++
+		:: else
+		fi
+	}
+}
+
 active proctype owner()
 {
-	byte submitted, other = NONE, w = NONE, n, i, c;
-	bit lacking, failing, alone, started, ready, busy, gone, needed;
+	byte submitted, other = NONE, w = NONE, i;
+	bit lacking, failing, alone, started, over, gone, post, counted;
 
 	do
 	:: !gone && !put && submitted < ITEMS ->
-		submit(submitted);
+		submit(submitted, 0);
 		submitted++;
 		if
 		:: lacking -> staff()
 		:: else
 		fi
-	:: atomic { !gone && news -> news = 0 }; handle_news()
+	:: atomic { !gone && news -> news = 0 }; again: handle_news()
+	:: atomic { !gone && rest -> rest = 0 }; goto again
 	:: atomic { !gone && by_owner -> by_owner = 0 }; handle_by_owner()
 	:: !gone && !put && MAY_PUT -> close()
+#ifdef CANCEL
+	:: !gone && !put && submitted == ITEMS -> take_back()
+#endif
 #ifdef ORPHAN
 	:: !gone -> orphan()
 #endif
@@ -638,10 +706,13 @@ active proctype owner()
 	unref();
 	/* All threads end. */
 	workers == 0 && refs == 0;
-	assert(len(inbox) == 0);
+	assert(posting == 0);
 	for (i : 0 .. ALL - 1) {
 #ifdef ORPHAN
 		assert(worked[i] <= 1 && completed[i] <= worked[i])
+#elif defined(CANCEL)
+		assert(worked[i] + dropped[i] == 1 &&
+		       completed[i] == worked[i])
 #else
 		assert(worked[i] == 1 && completed[i] == 1 && !dropped[i])
 #endif

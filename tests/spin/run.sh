@@ -24,6 +24,11 @@ if [ "${1-}" = --quick ]; then
 fi
 # shellcheck disable=SC2046 # words
 [ $# -gt 0 ] || set -- $(cd "$here" && echo *.pml)
+for name; do
+	[ -f "$here/${name%.pml}.pml" ] && continue
+	echo "run.sh: there is no model $name" >&2
+	exit 2
+done
 mkdir -p "$work" && cd "$work" || exit 2
 passed=0 failed=0
 

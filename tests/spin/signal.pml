@@ -2,7 +2,7 @@
 /*
  * signal.pml - from the signal handler into the loop.
  *
- * Of lib/mod/signal.c: delivered wake wake_tree woken next_of_batch
+ * Of lib/mod/signal.c: delivered wake wake_tree woken run_batch next_of_batch
  * Of lib/mod/signal.c: insert delete attach detach enter leave claim disclaim
  * Of lib/mod/event_raw.c: posted
  *

@@ -2,7 +2,9 @@
 /*
  * unregister.pml - posting, unregistering, and taking the loop down.
  *
- * Of lib/loop/event.c: iv_event_post post push take_posts drop_pending
+ * Of lib/loop/event.c: iv_event_post post_other mark_pending is_new push
+ * Of lib/loop/event.c: take_posts drop_pending
+ * Of lib/sys/sys.h: ivi_gate_enter ivi_gate_leave
  * Of lib/loop/event.c: iv_event_register iv_event_unregister ivi_events_run
  * Of lib/loop/event.c: run_pending
  * Of lib/loop/event.c: ivi_events_fini
@@ -52,7 +54,7 @@ bit pending[EVENTS];
 bit event_alive[EVENTS], loop_alive[LOOPS];
 byte next[EVENTS];
 byte top[LOOPS];		/* 0, or event + 1 */
-byte posters[LOOPS];
+byte inside;			/* the gate; see gate.pml */
 
 bit linked[EVENTS];		/* node.prev: on the owner's list */
 bit registered[EVENTS];
@@ -77,6 +79,14 @@ proctype poster(byte e)
 	bit was;
 
 	for (i : 1 .. POSTS) {
+		atomic { assert(event_alive[e]); was = pending[e] };
+		if
+		:: was -> goto merged
+		:: else
+		fi;
+#if !defined(NO_COUNT) && !defined(COUNT_LATE)
+		inside++;
+#endif
 		atomic {
 			assert(event_alive[e]);
 			was_owner = owner_of[e];
@@ -88,24 +98,23 @@ proctype poster(byte e)
 		:: else ->
 			assert(was_owner >= LOOP);
 			l = was_owner - LOOP;
+			push(l, e, seen_top);
 #ifdef COUNT_LATE
-			push(l, e, seen_top);
-			atomic { assert(loop_alive[l]); posters[l]++ };
-#else
-#ifndef NO_COUNT
-			atomic { assert(loop_alive[l]); posters[l]++ };
-#endif
-			push(l, e, seen_top);
+			inside++;
 #endif
 #ifdef TOUCH_AFTER_PUSH
 			assert(event_alive[e]);
 #endif
 			/* wake(): reads `asleep' and uses the channel. */
 			assert(loop_alive[l]);
-#ifndef NO_COUNT
-			atomic { assert(loop_alive[l]); posters[l]-- }
+#ifdef COUNT_LATE
+			inside--;
 #endif
-		fi
+		fi;
+#if !defined(NO_COUNT) && !defined(COUNT_LATE)
+		inside--;
+#endif
+merged:		skip
 	}
 }
 
@@ -141,10 +150,13 @@ inline unregister(l, e, t)
 #ifndef LEFT_ON_STACK
 		take_posts(l, t);
 #ifndef NO_WAIT_FOR_PUSH
-		do
-		:: linked[e] -> break
-		:: !linked[e] && top[l] != 0 -> take_posts(l, t)
-		od;
+		if
+		:: linked[e]
+		:: else ->
+			inside == 0;
+			take_posts(l, t);
+			assert(linked[e])
+		fi;
 #endif
 #endif
 		linked[e] = 0
@@ -173,7 +185,7 @@ inline serve(e)
 inline fini(l)
 {
 #ifndef FINI_DOES_NOT_WAIT
-	posters[l] == 0;
+	inside == 0;
 #endif
 	atomic { assert(top[l] == 0); loop_alive[l] = 0 }
 }

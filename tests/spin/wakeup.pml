@@ -2,7 +2,9 @@
 /*
  * wakeup.pml - a post reaches its handler, though the loop was asleep.
  *
- * Of lib/loop/event.c: iv_event_post post push wake take_posts
+ * Of lib/loop/event.c: iv_event_post post_first post_own post_other
+ * Of lib/loop/event.c: mark_pending
+ * Of lib/loop/event.c: push wake take_posts
  * Of lib/loop/event.c: run_pending
  * Of lib/loop/event.c: ivi_events_run ivi_events_sleep ivi_events_awake
  * Of lib/loop/run.c: wait_for_events run
@@ -16,8 +18,10 @@
  * the handler of event 0 posts event 1 from inside the loop.  SPARE: one wait
  * may end for no reason.  POSTS: how often each of them posts.
  *
- * Spin's memory is sequentially consistent, as are the four accesses that
- * matter in event.c; the mutants *_EARLY are what weaker orders would permit.
+ * Spin's memory is sequentially consistent, as are the four accesses of going
+ * to sleep in event.c, and those on the two sides of its fences; the mutants
+ * *_EARLY, and CLEAR_LATE, are what weaker orders would permit.  A poster's
+ * first look has no fence before it, and is taken to be before he has written.
  *
  * Check: EDGE SELF SPARE
  * Check: LEVEL SELF SPARE
@@ -28,6 +32,7 @@
  * Refute: EDGE LOOK_EARLY
  * Refute: EDGE ASLEEP_EARLY
  * Refute: EDGE CLEAR_LATE
+ * Refute: EDGE READ_EARLY
  * Refute: LEVEL DRAIN_BEFORE_WAIT
  */
 #define POSTERS	3
@@ -70,12 +75,19 @@ proctype poster(byte e)
 	do
 	:: i == POSTS -> break
 	:: i < POSTS ->
-		atomic {
-			i++;
-			written[e]++;
-			was = pending[e];
-			pending[e] = 1
-		};
+		i++;
+		was = pending[e];
+		written[e]++;
+#ifndef READ_EARLY
+		if
+		:: was -> was = pending[e]
+		:: else
+		fi;
+#endif
+		if
+		:: was
+		:: else -> atomic { was = pending[e]; pending[e] = 1 }
+		fi;
 		if
 		:: was
 		:: else ->

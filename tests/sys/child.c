@@ -7,7 +7,6 @@
 #include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 #include "sys/child.h"
 #include "sys/sys.h"
@@ -45,46 +44,138 @@ static void expect_stopped(bool expected)
 
 /* ---- States ------------------------------------------------------------------------ */
 
-TEST_ONCE(states_of_a_child)
+static void check_states(pid_t pid, int pidfd)
 {
-	pid_t pid = fork_child(wait_for_signals, NULL);
 	struct rusage usage;
 	bool has_usage;
 	int status;
 
-	CHECK_INT(ivi_child_poll(pid, &status, &usage, &has_usage), ==, 0);
+	CHECK_INT(ivi_child_poll(pid, pidfd, &status, &usage,
+				 &has_usage), ==, 0);
 	expect_stopped(false);
-	kill(pid, SIGSTOP);
+	CHECK_INT(ivi_child_kill(pid, pidfd, SIGSTOP), ==, 0);
 	await_state(pid, WSTOPPED);
 	expect_stopped(true);
-	CHECK_INT(ivi_child_poll(pid, &status, &usage, &has_usage), ==, 1);
+	CHECK_INT(ivi_child_poll(pid, pidfd, &status, &usage,
+				 &has_usage), ==, 1);
 	CHECK(WIFSTOPPED(status));
 	CHECK(!ivi_child_ended(status));
 	expect_stopped(false);
-	kill(pid, SIGCONT);
+	CHECK_INT(ivi_child_kill(pid, pidfd, SIGCONT), ==, 0);
 	await_state(pid, WCONTINUED);
 	expect_stopped(true);
-	CHECK_INT(ivi_child_poll(pid, &status, &usage, &has_usage), ==, 1);
+	CHECK_INT(ivi_child_poll(pid, pidfd, &status, &usage,
+				 &has_usage), ==, 1);
 	CHECK(WIFCONTINUED(status));
 	CHECK(!ivi_child_ended(status));
-	kill(pid, SIGKILL);
+	CHECK_ERRNO(ivi_child_kill(pid, pidfd, 12345), EINVAL);
+	CHECK_INT(ivi_child_dead(), ==, 0);
+	CHECK_INT(ivi_child_kill(pid, pidfd, SIGKILL), ==, 0);
 	await_state(pid, WEXITED);
+	CHECK_INT(ivi_child_dead(), ==, pid);
 	expect_stopped(false);
-	CHECK_INT(ivi_child_poll(pid, &status, &usage, &has_usage), ==, 1);
+	CHECK_INT(ivi_child_poll(pid, pidfd, &status, &usage,
+				 &has_usage), ==, 1);
 	CHECK(WIFSIGNALED(status));
 	CHECK(ivi_child_ended(status));
-	CHECK_INT(ivi_child_poll(pid, &status, &usage, &has_usage), ==,
-		  -ECHILD);
+	CHECK_INT(ivi_child_poll(pid, pidfd, &status, &usage,
+				 &has_usage), ==, -ECHILD);
 	expect_stopped(false);
+}
+
+TEST_ONCE(states_of_a_child)
+{
+	check_states(fork_child(wait_for_signals, NULL), -1);
 }
 
 TEST_ONCE(reap)
 {
-	ivi_child_reap(fork_child(exit_with, (void *)3));
+	ivi_child_reap(fork_child(exit_with, (void *)3), -1);
 	CHECK_ERRNO(waitpid(-1, NULL, WNOHANG), ECHILD);
 }
 
+/* ---- SIGCHLD ------------------------------------------------------------------------ */
+
+static void handle(int signum)
+{
+	(void)signum;
+}
+
+TEST_ONCE(whose_sigchld_is)
+{
+	struct sigaction sa = { .sa_handler = SIG_DFL };
+
+	CHECK(ivi_sigchld_is_free());
+	CHECK(!ivi_children_vanish());
+	signal(SIGCHLD, handle);
+	CHECK(!ivi_sigchld_is_free());
+	CHECK(!ivi_children_vanish());
+	signal(SIGCHLD, SIG_IGN);
+	CHECK(!ivi_sigchld_is_free());
+	CHECK(ivi_children_vanish());
+	sa.sa_flags = SA_NOCLDWAIT;
+	CHECK_SYS(sigaction(SIGCHLD, &sa, NULL));
+	CHECK(!ivi_sigchld_is_free());
+	CHECK(ivi_children_vanish());
+	signal(SIGCHLD, SIG_DFL);
+}
+
+/* ---- Descriptors of processes ------------------------------------------------------- */
+
 #ifdef HAVE_PIDFD
+static int need_pidfd(pid_t pid)
+{
+	int fd = ivi_pidfd_open(pid);
+
+	if (fd == -ENOSYS) {
+		kill(pid, SIGKILL);
+		ivi_child_reap(pid, -1);
+		SKIP("no pidfds here");
+	}
+	CHECK_INT(fd, >=, 0);
+	return fd;
+}
+
+TEST_ONCE(states_by_a_pidfd)
+{
+	pid_t pid = fork_child(wait_for_signals, NULL);
+	int fd = need_pidfd(pid);
+
+	check_states(pid, fd);
+	CHECK_ERRNO(ivi_child_kill(pid, fd, 0), ESRCH);
+	close(fd);
+}
+
+TEST_ONCE(reap_by_a_pidfd)
+{
+	pid_t pid = fork_child(exit_with, (void *)3);
+	int fd = need_pidfd(pid);
+
+	ivi_child_reap(pid, fd);
+	ivi_child_reap(pid, fd);
+	CHECK_ERRNO(waitpid(-1, NULL, WNOHANG), ECHILD);
+	close(fd);
+}
+
+TEST_ONCE(the_resource_usage_by_a_pidfd)
+{
+	pid_t pid = fork_child(exit_with, NULL);
+	int fd = need_pidfd(pid);
+	struct rusage usage, wanted;
+	bool has_usage;
+	int status;
+
+	await_state(pid, WEXITED);
+	memset(&usage, 0xa5, sizeof(usage));
+	CHECK_INT(ivi_child_poll(pid, fd, &status, &usage, &has_usage), ==, 1);
+	CHECK(has_usage);
+	CHECK_SYS(getrusage(RUSAGE_CHILDREN, &wanted));
+	CHECK_INT(usage.ru_maxrss, ==, wanted.ru_maxrss);
+	CHECK_INT(usage.ru_minflt, ==, wanted.ru_minflt);
+	CHECK_INT(usage.ru_nvcsw, ==, wanted.ru_nvcsw);
+	CHECK_INT(usage.ru_stime.tv_usec, ==, wanted.ru_stime.tv_usec);
+	close(fd);
+}
 static int readable(int fd, int ms)
 {
 	struct pollfd pfd = { .fd = fd, .events = POLLIN };
@@ -95,21 +186,53 @@ static int readable(int fd, int ms)
 TEST_ONCE(a_pidfd_shows_the_end)
 {
 	pid_t pid = fork_child(wait_for_signals, NULL);
-	int fd = ivi_pidfd_open(pid);
+	int fd = need_pidfd(pid);
 
-	if (fd == -ENOSYS) {
-		kill(pid, SIGKILL);
-		ivi_child_reap(pid);
-		SKIP("no pidfds here");
-	}
-	CHECK_INT(fd, >=, 0);
 	CHECK_INT(CHECK_SYS(fcntl(fd, F_GETFD)), ==, FD_CLOEXEC);
+	CHECK(CHECK_SYS(fcntl(fd, F_GETFL)) & O_NONBLOCK);
 	CHECK_INT(readable(fd, 0), ==, 0);
 	kill(pid, SIGKILL);
 	CHECK_INT(readable(fd, -1), ==, 1);
-	ivi_child_reap(pid);
+	ivi_child_reap(pid, fd);
 	close(fd);
 	CHECK_INT(ivi_pidfd_open(pid), ==, -ESRCH);
+}
+
+static void *thread_id(void *tid)
+{
+	*(pid_t *)tid = (pid_t)syscall(SYS_gettid);
+	return NULL;
+}
+
+/* What one process cannot be given others can. */
+TEST_ONCE(a_pid_that_is_odd)
+{
+	pid_t pid = fork_child(wait_for_signals, NULL), odd;
+	int fd = need_pidfd(pid);
+	pthread_t thread;
+
+	close(fd);
+	CHECK_INT(pthread_create(&thread, NULL, thread_id, &odd), ==, 0);
+	pthread_join(thread, NULL);
+	CHECK_INT(ivi_pidfd_open(odd), <, 0);
+	CHECK_INT(ivi_pidfd_open(-1), <, 0);
+	CHECK(ivi_pidfds());
+	kill(pid, SIGKILL);
+	ivi_child_reap(pid, -1);
+}
+
+/* All that is done by them, or nothing. */
+TEST_ONCE(half_of_pidfds_is_none)
+{
+	deny_syscall(SYS_pidfd_send_signal, ENOSYS);
+	CHECK(!ivi_pidfds());
+	CHECK_INT(ivi_pidfd_open(getpid()), ==, -ENOSYS);
+}
+
+TEST_ONCE(pidfds_that_cannot_be_waited_for)
+{
+	deny_syscall(SYS_waitid, EINVAL);
+	CHECK(!ivi_pidfds());
 }
 
 /* Want of descriptors passes, refusal lasts. */
@@ -126,144 +249,3 @@ TEST_ONCE(pidfds_are_absent)
 	CHECK_INT(ivi_pidfd_open(getpid()), ==, -ENOSYS);
 }
 #endif
-
-/* ---- Programs ------------------------------------------------------------------------ */
-
-struct program {
-	struct ivi_exec exec;
-	int parent;
-	pid_t pid;
-};
-
-static void become(void *x)
-{
-	ivi_exec(x);
-}
-
-static int run(struct program *p, int std, char **argv)
-{
-	p->exec.file = argv[0];
-	p->exec.argv = argv;
-	CHECK_INT(ivi_exec_open(&p->exec, std, &p->parent), ==, 0);
-	p->pid = fork_child(become, &p->exec);
-	return ivi_exec_outcome(&p->exec);
-}
-
-TEST_ONCE(a_program_reads_and_writes)
-{
-	char echo[] = "echo", cat[] = "cat", word[] = "word";
-	struct program p;
-	char buf[10];
-
-	CHECK_INT(run(&p, 1, (char *[]) { echo, word, NULL }), ==, 0);
-	CHECK_INT(read(p.parent, buf, sizeof(buf)), ==, 5);
-	CHECK_INT(memcmp(buf, "word\n", 5), ==, 0);
-	close(p.parent);
-	reap_child(p.pid);
-
-	CHECK_INT(run(&p, 0, (char *[]) { cat, NULL }), ==, 0);
-	poke(p.parent);
-	close(p.parent);
-	reap_child(p.pid);
-}
-
-TEST_ONCE(a_program_that_is_missing)
-{
-	char missing[] = "/nonexistent";
-	struct program p;
-	int status;
-
-	CHECK_INT(run(&p, 1, (char *[]) { missing, NULL }), ==, -ENOENT);
-	close(p.parent);
-	CHECK_INT(waitpid(p.pid, &status, 0), ==, p.pid);
-	CHECK(WIFEXITED(status));
-	CHECK_INT(WEXITSTATUS(status), ==, 127);
-}
-
-static void hold_open(void *fd)
-{
-	char c;
-
-	while (read((int)(intptr_t)fd, &c, 1) > 0)
-		;
-}
-
-/* Somebody holds the report's pipe open: then it is given up. */
-TEST_ONCE(no_report_is_no_error)
-{
-	char true_[] = "true";
-	struct program p;
-	pid_t holder;
-	int fds[2];
-
-	make_pipe(fds);
-	p.exec.file = true_;
-	p.exec.argv = (char *[]) { true_, NULL };
-	CHECK_INT(ivi_exec_open(&p.exec, 1, &p.parent), ==, 0);
-	holder = fork();
-	CHECK_SYS(holder);
-	if (holder == 0) {
-		close(fds[1]);
-		hold_open((void *)(intptr_t)fds[0]);
-		_exit(0);
-	}
-	p.pid = fork_child(become, &p.exec);
-	CHECK_INT(ivi_exec_outcome(&p.exec), ==, 0);
-	close_pair(fds);
-	close(p.parent);
-	reap_child(holder);
-	reap_child(p.pid);
-}
-
-static void check_private(int fd)
-{
-	CHECK_INT(fd, >, 2);
-	CHECK_INT(CHECK_SYS(fcntl(fd, F_GETFD)), ==, FD_CLOEXEC);
-}
-
-static void close_and_open(void *mask)
-{
-	struct ivi_exec x;
-	int fd, parent;
-
-	for (fd = 0; fd < 3; fd++)
-		if ((uintptr_t)mask & (1u << fd))
-			close(fd);
-	CHECK_INT(ivi_exec_open(&x, (uintptr_t)mask & 1, &parent), ==, 0);
-	check_private(x.pipe);
-	check_private(x.null);
-	check_private(x.report[1]);
-}
-
-/* What the program is to have as 0, 1, 2 must not be in their way. */
-TEST_ONCE(with_standard_descriptors_closed)
-{
-	uintptr_t mask;
-
-	for (mask = 0; mask < 8; mask++)
-		reap_child(fork_child(close_and_open, (void *)mask));
-}
-
-/* The fence sees what an attempt leaves open. */
-TEST_ONCE(opening_without_descriptors)
-{
-	struct ivi_exec x;
-	unsigned spare;
-	int parent;
-
-	for (spare = 0; ; spare++) {
-		int ret;
-
-		leave_fds(spare);
-		ret = ivi_exec_open(&x, spare & 1, &parent);
-		restore_fds();
-		if (ret == 0)
-			break;
-		CHECK_INT(ret, ==, -EMFILE);
-		CHECK_INT(parent, ==, -1);
-	}
-	CHECK_INT(spare, ==, 5);
-	CHECK(x.pipe > 2 && x.null > 2 && x.report[1] > 2);
-	ivi_exec_close(&x);
-	close(parent);
-}

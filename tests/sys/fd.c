@@ -5,6 +5,7 @@
 #include "config.h"
 #include <fcntl.h>
 #include <netinet/in.h>
+#include <poll.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <sys/ioctl.h>
@@ -143,6 +144,7 @@ static void check_kind(int fd, const char *kind, bool fifo)
 	CHECK_SYS(fd);
 	CHECK_STR(ivi_fd_kind(fd), kind);
 	CHECK(ivi_fd_is_fifo(fd) == fifo);
+	CHECK(ivi_fd_is_socket(fd) == (strcmp(kind, "a socket") == 0));
 	CHECK_SYS(close(fd));
 }
 
@@ -163,6 +165,45 @@ TEST_ONCE(kinds)
 	CHECK_SYS(mkfifo(path, 0600));
 	check_kind(open(path, O_RDWR), "a pipe", true);
 	CHECK_STR(ivi_fd_kind(999), "not open");
+}
+
+/* Data, its end, and want of either are no errors; nor is what cannot be
+   asked. */
+TEST_ONCE(errors_of_sockets)
+{
+	struct sockaddr_in sin = { .sin_family = AF_INET };
+	socklen_t len = sizeof(sin);
+	int fds[2], fd, i;
+
+	make_socketpair(fds);
+	CHECK(!ivi_fd_has_error(fds[0]));
+	poke(fds[1]);
+	CHECK(!ivi_fd_has_error(fds[0]));
+	drain(fds[0]);
+	CHECK_SYS(close(fds[1]));
+	errno = EDOM;
+	CHECK(!ivi_fd_has_error(fds[0]));
+	CHECK_INT(errno, ==, EDOM);
+	CHECK_SYS(close(fds[0]));
+	make_pipe(fds);
+	CHECK(!ivi_fd_has_error(fds[0]));
+	close_pair(fds);
+	fd = (int)CHECK_SYS(socket(AF_INET, SOCK_STREAM, 0));
+	CHECK(!ivi_fd_has_error(fd));
+	CHECK_SYS(close(fd));
+
+	sin.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	for (i = 0; i < 2; i++)
+		fds[i] = (int)CHECK_SYS(socket(AF_INET, SOCK_DGRAM, 0));
+	if (bind(fds[0], (struct sockaddr *)&sin, len) < 0)
+		SKIP("no loopback: %s", strerror(errno));
+	CHECK_SYS(getsockname(fds[0], (struct sockaddr *)&sin, &len));
+	CHECK_SYS(connect(fds[1], (struct sockaddr *)&sin, len));
+	CHECK_SYS(close(fds[0]));
+	poke(fds[1]);
+	CHECK_INT(poll(&(struct pollfd){ fds[1], POLLIN, 0 }, 1, 5000), ==, 1);
+	CHECK(ivi_fd_has_error(fds[1]));
+	CHECK_SYS(close(fds[1]));
 }
 
 /* ---- Pipes ----------------------------------------------------------------------- */
@@ -190,10 +231,10 @@ TEST_ONCE(pipes)
 
 TEST_ONCE(pipes_where_pipe2_is_refused)
 {
-	static const int errs[] = { ENOSYS, EPERM, EINVAL };
+	static const int errs[] = { ENOSYS, EPERM, EINVAL, EACCES, EOPNOTSUPP };
 	unsigned i;
 
-	for (i = 0; i < 3; i++) {
+	for (i = 0; i < 5; i++) {
 		pipe2_err = errs[i];
 		check_pipe(true);
 		check_pipe(false);

@@ -3,7 +3,6 @@
  * splice.c - tests of sys/splice.
  */
 #include <fcntl.h>
-#include <sys/syscall.h>
 #include "harness/test.h"
 #include "sys/splice.h"
 
@@ -51,6 +50,17 @@ TEST_ONCE(data_moves_from_pipe_to_pipe)
 	CHECK_INT(ivi_splice(a[0], b[1], 100), ==, 0);
 	CHECK_SYS(close(a[0]));
 	close_pair(b);
+}
+
+TEST_ONCE(it_is_absent_if_nothing_can_be_asked_of_it)
+{
+	int fds[2];
+
+	splice_pipe(fds);
+	close_pair(fds);
+	CHECK(!ivi_splice_absent());
+	deny_syscall(SYS_splice, ENOTTY);
+	CHECK(ivi_splice_absent());
 }
 
 TEST_ONCE(refusals_are_negative_errno_values)

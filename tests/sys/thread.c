@@ -40,9 +40,8 @@ TEST_ONCE(threads_have_different_numbers)
 
 static int here, ended;
 
-static void note_end(void *_loop)
+static void note_end(void)
 {
-	CHECK_PTR(_loop, ==, &here);
 	ended++;
 }
 
@@ -54,10 +53,13 @@ static struct ivi_loop *a_loop(void)
 static void *set_and_end(void *_keep)
 {
 	CHECK_PTR(ivi_self(), ==, NULL);
-	CHECK_INT(ivi_self_set(a_loop(), note_end), ==, 0);
+	CHECK_INT(ivi_exit_watch(note_end), ==, 0);
+	CHECK_INT(ivi_exit_watch(note_end), ==, 0);
+	ivi_self_set(a_loop());
 	CHECK_PTR(ivi_self(), ==, &here);
 	if (_keep == NULL) {
-		CHECK_INT(ivi_self_set(NULL, note_end), ==, 0);
+		ivi_exit_forget();
+		ivi_self_set(NULL);
 		CHECK_PTR(ivi_self(), ==, NULL);
 	}
 	return NULL;
@@ -85,78 +87,38 @@ TEST_ONCE(not_told_when_it_has_none_any_more)
 	CHECK_INT(ended, ==, 0);
 }
 
-/* ---- Forks ----------------------------------------------------------------------- */
+/* ---- Latches ---------------------------------------------------------------------- */
 
-static int before_calls, after_calls;
-
-static void before(void)
+static void *open_it(void *_latch)
 {
-	before_calls++;
+	ivi_latch_open(_latch);
+	return NULL;
 }
 
-static void after(void)
+/* The memory is another one's as soon as the wait is over. */
+TEST_ONCE(a_latch_is_waited_for_often)
 {
-	after_calls++;
-}
+	int i;
 
-static unsigned generation;
+	for (i = 0; i < 200; i++) {
+		struct ivi_latch l;
+		pthread_t tid;
 
-static void next_generation(void *unused)
-{
-	(void)unused;
-	CHECK_INT(before_calls, ==, 1);
-	CHECK_INT(after_calls, ==, 1);
-	CHECK_INT(ivi_fork_generation(), ==, generation + 1);
-	generation++;
-	before_calls = after_calls = 0;
-	if (generation < 4)
-		reap_child(fork_child(next_generation, NULL));
-}
-
-TEST_ONCE(each_child_is_a_generation_further)
-{
-	CHECK_INT(ivi_fork_watch(before, after), ==, 0);
-	generation = ivi_fork_generation();
-	CHECK_INT(generation, !=, 0);
-	reap_child(fork_child(next_generation, NULL));
-	CHECK_INT(ivi_fork_generation(), ==, generation);
-	CHECK_INT(before_calls, ==, 1);
-	CHECK_INT(after_calls, ==, 1);
-}
-
-static int looked;
-
-static void *look(void *unused)
-{
-	CHECK_INT(ivi_fork_generation(), >, 0);
-	__atomic_store_n(&looked, 1, __ATOMIC_RELAXED);
-	return unused;
-}
-
-static void die(void *unused)
-{
-	(void)unused;
-	kill(getpid(), SIGKILL);
-}
-
-/* ThreadSanitizer once took that for a race, in the child of a process whose
-   other threads have ended, but are yet to be joined. */
-TEST_ONCE(forked_after_others_have_looked_at_the_generation)
-{
-	pthread_t tid;
-	int i, status;
-
-	iv_init();
-	CHECK_INT(pthread_create(&tid, NULL, look, NULL), ==, 0);
-	while (!__atomic_load_n(&looked, __ATOMIC_RELAXED))
-		sched_yield();
-	/* The first of these may be too early. */
-	for (i = 0; i < 20; i++) {
-		CHECK_SYS(waitpid(fork_child(die, NULL), &status, 0));
-		CHECK(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
+		ivi_latch_init(&l);
+		CHECK_INT(pthread_create(&tid, NULL, open_it, &l), ==, 0);
+		ivi_latch_wait(&l);
+		memset(&l, 0xa5, sizeof(l));
+		CHECK_INT(pthread_join(tid, NULL), ==, 0);
 	}
-	CHECK_INT(pthread_join(tid, NULL), ==, 0);
-	iv_deinit();
+}
+
+TEST_ONCE(a_latch_that_is_open_already)
+{
+	struct ivi_latch l;
+
+	ivi_latch_init(&l);
+	ivi_latch_open(&l);
+	ivi_latch_wait(&l);
 }
 
 /* ---- Signals ---------------------------------------------------------------------- */

@@ -42,6 +42,7 @@
 #include <sys/syscall.h>
 #include <sys/timerfd.h>
 #include <sys/uio.h>
+#include <sys/vfs.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -407,6 +408,12 @@ CALL(int, inotify_add_watch, (int fd, const char *path, uint32_t mask),
      (fd, path, mask))
 CALL(int, dup2, (int from, int to), (from, to))
 CALL(int, fstat, (int fd, struct stat *st), (fd, st))
+CALL(int, stat, (const char *path, struct stat *st), (path, st))
+CALL(int, lstat, (const char *path, struct stat *st), (path, st))
+CALL(int, statfs, (const char *path, struct statfs *fs), (path, fs))
+CALL(int, fstatfs, (int fd, struct statfs *fs), (fd, fs))
+CALL(ssize_t, readlink, (const char *path, char *buf, size_t size),
+     (path, buf, size))
 CALL(int, setsockopt, (int fd, int level, int name, const void *value,
 		       socklen_t size), (fd, level, name, value, size))
 
@@ -504,7 +511,7 @@ static const char *data_kind(int fd, const char *data, const char *other)
 	int socket = getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &size) == 0;
 
 	errno = err;
-	return socket ? data : other;
+	return socket && type == SOCK_STREAM ? data : other;
 }
 
 #define SHORT(result)							\
@@ -520,6 +527,8 @@ FAILING(ssize_t, read, data_kind(fd, "read:data", "read"),
 FAILING(ssize_t, write, data_kind(fd, "write:data", "write"),
 	(int fd, const void *buf, size_t n), (fd, buf, n),
 	SHORT(real(fd, buf, n > 0)))
+CALL(ssize_t, recv, (int fd, void *buf, size_t n, int flags),
+     (fd, buf, n, flags))
 CALL(ssize_t, writev, (int fd, const struct iovec *v, int n), (fd, v, n))
 FAILING(ssize_t, splice, "splice",
 	(int in, off_t *in_at, int out, off_t *out_at, size_t n,
@@ -593,7 +602,27 @@ CODE(__register_atfork, (void (*before)(void), void (*parent)(void),
      (before, parent, child, dso))
 
 CALL(pid_t, fork, (void), ())
-CALL(int, execvp, (const char *file, char *const argv[]), (file, argv))
+CALL(int, execv, (const char *file, char *const argv[]), (file, argv))
+CALL(int, execve, (const char *file, char *const argv[], char *const env[]),
+     (file, argv, env))
+CALL(int, chdir, (const char *dir), (dir))
+
+/* It cannot return twice to its caller from here: as emulators do, fork(2). */
+pid_t vfork(void)
+{
+	int err = verdict("vfork", CALLER);
+
+	if (err < 0)
+		return fork();
+	ERRNO(-1);
+}
+
+/* They leave the client in the queue. */
+CALL(int, accept, (int fd, __SOCKADDR_ARG from, socklen_t *len),
+     (fd, from, len))
+CALL(int, accept4, (int fd, __SOCKADDR_ARG from, socklen_t *len, int flags),
+     (fd, from, len, flags))
+
 CALL(int, kill, (pid_t pid, int sig), (pid, sig))
 
 /* It fails for what is no signal, or may not be handled: neither can be found
@@ -641,10 +670,30 @@ __sighandler_t signal(int sig, __sighandler_t handler)
 	ERRNO(SIG_ERR);
 }
 
-/* The library has one use for it. */
+static const char *syscall_kind(long nr)
+{
+	switch (nr) {
+	case SYS_pidfd_open:
+		return "pidfd_open";
+	case SYS_pidfd_send_signal:
+		return "pidfd_send_signal";
+	case SYS_waitid:
+		return "waitid:pidfd";
+#ifdef SYS_close_range
+	case SYS_close_range:
+		return "close_range";
+#endif
+	case SYS_getdents64:
+		return "getdents64";
+	default:
+		return NULL;
+	}
+}
+
 long syscall(long nr, ...)
 {
-	int err = nr == SYS_pidfd_open ? verdict("pidfd_open", CALLER) : -1;
+	const char *kind = syscall_kind(nr);
+	int err = kind != NULL ? verdict(kind, CALLER) : -1;
 	va_list ap;
 	long a[6];
 	int i;
@@ -656,5 +705,12 @@ long syscall(long nr, ...)
 	va_end(ap);
 	if (err < 0)
 		return real(nr, a[0], a[1], a[2], a[3], a[4], a[5]);
+	/* As TAKEN(). */
+	if (nr == SYS_waitid && err == ECHILD) {
+		long ret = real(nr, a[0], a[1], a[2], a[3], a[4]);
+
+		if (ret < 0 || ((siginfo_t *)a[2])->si_pid == 0)
+			return ret;
+	}
 	ERRNO(-1);
 }

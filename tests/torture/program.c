@@ -31,20 +31,31 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 #include <iv.h>
+#include <iv_alarm.h>
 #include <iv_event.h>
 #include <iv_event_raw.h>
 #include <iv_fd_pump.h>
+#include <iv_follow.h>
+#include <iv_hook.h>
 #include <iv_inotify.h>
+#include <iv_listen.h>
+#include <iv_loop.h>
+#include <iv_path.h>
 #include <iv_popen.h>
 #include <iv_signal.h>
+#include <iv_spawn.h>
 #include <iv_thread.h>
+#include <iv_tick.h>
 #include <iv_wait.h>
 #include <iv_work.h>
 #include "inject.h"
+#include "program.h"
 
 #define PATIENCE	10	/* seconds */
 
@@ -55,10 +66,10 @@ static struct answer {
 	int	done;
 } *answer;
 
+int for_ever;
 static int injecting, status_taken, kill_fails;
 
-__attribute__((noreturn, format(printf, 1, 2)))
-static void wrong(const char *fmt, ...)
+void wrong(const char *fmt, ...)
 {
 	va_list ap;
 
@@ -74,26 +85,24 @@ static void fatal(const char *msg)
 	_exit(3);
 }
 
-#define CHECK(expr)							\
-	do {								\
-		if (!(expr))						\
-			wrong("%s:%d: %s, errno %d", __FILE__,		\
-			      __LINE__, #expr, errno);			\
-	} while (0)
-
 /* ---- Errors --------------------------------------------------------------- */
 
 /* What the manual page of each function lists; ends with 0. */
 #define RESOURCES	EMFILE, ENFILE, ENOMEM, ENOSPC
 static const int of_fd[] = { ENOMEM, ENOSPC, 0 };
+static const int of_alarm[] = { ENOMEM, EINVAL, 0 };
 static const int of_event[] = { RESOURCES, 0 };
+static const int of_loop[] = { RESOURCES, EAGAIN, EINVAL, ENOSYS, EPERM, 0 };
 static const int of_signal[] = { EINVAL, RESOURCES, 0 };
 static const int of_spawn[] = { EAGAIN, ENOSYS, RESOURCES, 0 };
 static const int of_popen[] = { ENOENT, EACCES, E2BIG, ELOOP, ENAMETOOLONG,
 	ENOEXEC, ENOTDIR, ETXTBSY, EIO, EPERM, EAGAIN, ENOSYS, RESOURCES, 0 };
 static const int of_pool[] = { EAGAIN, RESOURCES, 0 };
 static const int of_thread[] = { EAGAIN, RESOURCES, 0 };
+static const int of_memory[] = { ENOMEM, 0 };
 static const int of_inotify[] = { RESOURCES, ENOSYS, 0 };
+static const int of_path[] = { ENOMEM, 0 };
+static const int of_follow[] = { EIO, ENOMEM, 0 };
 static const int of_watch[] = { EACCES, ENOMEM, ENOSPC, 0 };
 static const int of_pump[] = { ECONNRESET, ENOTCONN, EPIPE, ETIMEDOUT, EIO,
 	ENOSPC, ENOMEM, EINVAL, 0 };
@@ -105,8 +114,7 @@ static int listed(int err, const int *errors)
 	return *errors != 0;
 }
 
-/* 1 if RET says that FN has done its work. */
-static int accepted(const char *fn, int ret, const int *errors)
+int accepted(const char *fn, int ret, const int *errors)
 {
 	int err = errno;
 	size_t len = strlen(answer->refused);
@@ -271,6 +279,173 @@ static void use_timers(void)
 	expect(21);
 }
 
+static void beat(void *_tick)
+{
+	struct iv_tick *t = _tick;
+
+	if (happened == 2)
+		iv_tick_unregister(t);
+	happen();
+}
+
+static void use_ticks(void)
+{
+	struct iv_tick t;
+
+	IV_TICK_INIT(&t);
+	t.interval.tv_nsec = 2000000;
+	t.cookie = &t;
+	t.handler = beat;
+	CHECK(iv_tick_register(&t) == 0);
+	iv_tick_again(&t);
+	expect(3);
+	CHECK(!iv_tick_registered(&t));
+}
+
+#define ALARMS	3
+
+static struct iv_alarm alarms[ALARMS];
+static int rung[ALARMS];
+
+static void ring(void *_alarm)
+{
+	struct iv_alarm *a = _alarm;
+	int i = (int)(a - alarms);
+
+	if (++rung[i] == 3 && iv_alarm_registered(a))
+		iv_alarm_unregister(a);
+	happen();
+}
+
+static void in_a_moment(void *cookie, const struct timespec *now,
+			struct timespec *next)
+{
+	(void)cookie;
+	next->tv_nsec = now->tv_nsec + 1500000;
+}
+
+/* One call of the first, three of each other. */
+static void use_alarms(void)
+{
+	int i, n = 0;
+
+	memset(rung, 0, sizeof(rung));
+	for (i = 0; i < ALARMS; i++) {
+		IV_ALARM_INIT(&alarms[i]);
+		alarms[i].cookie = &alarms[i];
+		alarms[i].handler = ring;
+	}
+	alarms[1].interval.tv_nsec = 2000000;
+	alarms[1].clock = CLOCK_BOOTTIME;
+	alarms[2].reschedule = in_a_moment;
+	for (i = 0; i < ALARMS; i++)
+		if (ACCEPTED(iv_alarm_register, (&alarms[i]), of_alarm))
+			n += i == 0 ? 1 : 3;
+	if (n > 0)
+		expect(n);
+	for (i = 0; i < ALARMS; i++)
+		CHECK(!iv_alarm_registered(&alarms[i]));
+}
+
+/* Registered for another time first, and called together. */
+static void use_moved_timers(void)
+{
+	static const struct timespec slack = { 0, 1000000 }, none = { 0, 0 };
+	struct iv_timer t[20];
+	struct iv_task task;
+	int i;
+
+	iv_set_timer_slack(&slack);
+	for (i = 0; i < 20; i++) {
+		IV_TIMER_INIT(&t[i]);
+		t[i].handler = happen_handler;
+		iv_timer_set_after(&t[i], i % 3 == 0 ? 0 : 1000, 0);
+	}
+	for (i = 0; i < 20; i++) {
+		if (i % 2)
+			iv_timer_set_after(&t[i], 0, i * 200000);
+		else
+			iv_timer_set_expires(&t[i], &iv_now);
+	}
+	IV_TASK_INIT(&task);
+	task.handler = happen_handler;
+	iv_task_ensure(&task);
+	iv_task_ensure(&task);
+	expect(21);
+	iv_set_timer_slack(&none);
+}
+
+static void got_bytes(void *_line)
+{
+	struct line *l = _line;
+	char c;
+
+	while (read(l->pair[0], &c, 1) == 1)
+		happen();
+}
+
+/* A line with FLAGS: read, suspended meanwhile, and kicked. */
+static void use_flag(unsigned flags)
+{
+	struct iv_timer holds;
+	struct line l;
+
+	CHECK(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK,
+			 0, l.pair) == 0);
+	IV_FD_INIT(&l.fd);
+	l.fd.fd = l.pair[0];
+	l.fd.cookie = &l;
+	l.fd.handler_in = got_bytes;
+	iv_fd_set_flags(&l.fd, flags);
+	l.on = ACCEPTED(iv_fd_register_try, (&l.fd), of_fd);
+	CHECK(iv_fd_registered(&l.fd) == l.on);
+	if (l.on) {
+		later(&holds, 600000);
+		CHECK(write(l.pair[1], "ab", 2) == 2);
+		expect(2);
+		iv_fd_suspend(&l.fd);
+		CHECK(write(l.pair[1], "c", 1) == 1);
+		iv_fd_resume(&l.fd);
+		expect(1);
+		iv_fd_set_handler_in(&l.fd, happen_handler);
+		iv_fd_kick(&l.fd, 1, 0);
+		expect(1);
+		iv_timer_unregister(&holds);
+	}
+	line_close(&l);
+}
+
+static void use_flags(void)
+{
+	static const unsigned flags[] = {
+		IV_FD_EDGE, IV_FD_RAW, IV_FD_EXCLUSIVE, IV_FD_NOREF,
+		IV_FD_ANY, IV_FD_EDGE | IV_FD_RAW | IV_FD_NOREF,
+	};
+	unsigned i;
+
+	for (i = 0; i < sizeof(flags) / sizeof(flags[0]); i++)
+		use_flag(flags[i]);
+	if (strcmp(iv_poll_method_name(), "kqueue") != 0)
+		use_flag(IV_FD_PRI);
+}
+
+/* A file, which cannot be watched. */
+static void use_any(void)
+{
+	struct iv_fd fd;
+
+	IV_FD_INIT(&fd);
+	fd.fd = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
+	CHECK(fd.fd >= 0);
+	fd.handler_in = happen_handler;
+	iv_fd_set_flags(&fd, IV_FD_ANY);
+	if (ACCEPTED(iv_fd_register_try, (&fd), of_fd)) {
+		expect(1);
+		iv_fd_unregister(&fd);
+	}
+	close(fd.fd);
+}
+
 static int turns;
 
 static void turn(void *_task)
@@ -394,6 +569,113 @@ static void use_raw_events(void)
 	iv_event_raw_unregister(&raw);
 }
 
+/* ---- Loops ----------------------------------------------------------------- */
+
+static struct iv_loop *second;
+
+static void *call_second(void *unused)
+{
+	static struct iv_call call;
+
+	nap();
+	IV_CALL_INIT(&call);
+	call.handler = happen_handler;
+	CHECK(iv_loop_call(second, &call) == 0);
+	return unused;
+}
+
+static void *wait_for_second(void *unused)
+{
+	struct iv_call call;
+
+	IV_CALL_INIT(&call);
+	call.handler = happen_handler;
+	iv_loop_call_wait(second, &call);
+	return unused;
+}
+
+static void use_loops(void)
+{
+	struct iv_loop *own = iv_loop_self();
+
+	second = iv_loop_new(NULL);
+	if (!accepted("iv_loop_new", second != NULL ? 0 : -1, of_loop))
+		return;
+	iv_loop_enter(second);
+	iv_ref();
+	from_thread(call_second);
+	from_thread(wait_for_second);
+	use_events();
+	iv_unref();
+	iv_loop_enter(own);
+	iv_loop_free(second);
+}
+
+/* A host; what has no descriptor it looks after. */
+static void host(int n)
+{
+	struct pollfd pfd = { iv_loop_fd(), POLLIN, 0 };
+	struct timespec left;
+
+	if (pfd.fd < 0 && errno != ENOTSUP)
+		(void)accepted("iv_loop_fd", pfd.fd, of_loop);
+	expected = n;
+	happened = 0;
+	while (happened < n) {
+		int soon = iv_loop_timeout(&left) && left.tv_sec == 0 &&
+			   left.tv_nsec < 5000000;
+
+		poll(&pfd, 1, soon ? (int)(left.tv_nsec / 1000000) : 5);
+		iv_run(IV_RUN_NOWAIT);
+	}
+}
+
+static void use_host(void)
+{
+	struct iv_timer t;
+	struct line l;
+	pthread_t tid;
+	int posted = event_open();
+
+	CHECK(iv_loop_fork() == 0);
+	if (posted)
+		CHECK(pthread_create(&tid, NULL, post_event, NULL) == 0);
+	later(&t, 2);
+	if (line_open(&l))
+		CHECK(write(l.pair[1], "a", 1) == 1);
+	host(1 + posted + l.on);
+	if (posted) {
+		pthread_join(tid, NULL);
+		iv_event_unregister(&event);
+	}
+	line_close(&l);
+}
+
+static void use_hooks(void)
+{
+	struct iv_hook hooks[3];
+	struct iv_timer t;
+	int i;
+
+	for (i = 0; i < 3; i++) {
+		IV_HOOK_INIT(&hooks[i]);
+		hooks[i].point = i == 0 ? IV_HOOK_PREPARE :
+				 i == 1 ? IV_HOOK_CHECK : IV_HOOK_IDLE;
+		hooks[i].handler = happen_handler;
+		CHECK(iv_hook_register(&hooks[i]) == 0);
+	}
+	later(&t, 100000);
+	expected = 3;
+	happened = 0;
+	CHECK(iv_run(IV_RUN_ONCE) == 0);
+	CHECK(happened == 3);
+	for (i = 0; i < 3; i++)
+		iv_hook_unregister(&hooks[i]);
+	iv_timer_unregister(&t);
+}
+
+/* ---- Threads --------------------------------------------------------------- */
+
 static void in_thread(void *unused)
 {
 	(void)unused;
@@ -475,6 +757,36 @@ static void use_work(void)
 	expect(1);
 	for (i = 0; i < ITEMS; i++)
 		CHECK(worked[i] == 1);
+}
+
+/* Each is either taken back or completed; then the pool is idle. */
+static void use_work_questions(void)
+{
+	static struct iv_work_item item[ITEMS];
+	struct iv_work_pool pool;
+	int i, taken = 0, waits;
+
+	IV_WORK_POOL_INIT(&pool);
+	pool.max_threads = 2;
+	if (!ACCEPTED(iv_work_pool_create, (&pool), of_pool))
+		return;
+	for (i = 0; i < ITEMS; i++)
+		iv_work_pool_submit_work(&pool, item_init(&item[i],
+							  &worked[i]));
+	waits = ACCEPTED(iv_work_pool_when_idle, (&pool, NULL, happen_handler),
+			 of_memory);
+	for (i = 0; i < ITEMS; i += 2) {
+		int ret = iv_work_pool_cancel(&pool, &item[i]);
+
+		CHECK(ret == 0 || (ret == -1 && errno == EBUSY));
+		taken += ret == 0;
+	}
+	if (ITEMS - taken + waits > 0)
+		expect(ITEMS - taken + waits);
+	iv_work_pool_put(&pool);
+	for (i = 0; i < ITEMS; i++)
+		taken -= worked[i] == 0;
+	CHECK(taken == 0);
 }
 
 /* Without a pool, in the loop itself. */
@@ -584,6 +896,99 @@ static void use_kill(void)
 	iv_wait_interest_unregister(&wait);
 }
 
+static void stranger_died(void *pid, pid_t died, int status,
+			  const struct rusage *ru)
+{
+	(void)ru;
+	CHECK(died == *(pid_t *)pid);
+	last_status = status;
+	happen();
+}
+
+/* A child that nobody waits for, beside one that somebody does. */
+static void use_wait_any(void)
+{
+	struct iv_wait_interest wait;
+	struct iv_wait_any any;
+	pid_t pid;
+	int spawned;
+
+	/* Without waitid(2), or if others collect it, nobody knows. */
+	if (for_ever || status_taken)
+		return;
+	IV_WAIT_ANY_INIT(&any);
+	any.cookie = &pid;
+	any.handler = stranger_died;
+	if (!ACCEPTED(iv_wait_any_register, (&any), of_event))
+		return;
+	spawned = spawn(&wait, exits);
+	pid = fork();
+	CHECK(pid >= 0);
+	if (pid == 0)
+		_exit(7);
+	expect(1 + spawned);
+	CHECK_STATUS(WIFEXITED(last_status) && WEXITSTATUS(last_status) == 7);
+	if (spawned)
+		iv_wait_interest_unregister(&wait);
+	iv_wait_any_unregister(&any);
+}
+
+/* Goes on with the loop of its parent. */
+static void go_on(void)
+{
+	struct iv_timer t;
+
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	iv_event_post(&event);
+	later(&t, 1);
+	expect(2);
+	/* Before that it is the parent's. */
+	iv_event_raw_post(&raw);
+	iv_event_post(&event);
+	expect(2);
+	iv_event_unregister(&event);
+	iv_event_raw_unregister(&raw);
+	iv_deinit();
+	_exit(0);
+}
+
+void await_child(int pid)
+{
+	int status;
+
+	CHECK(waitpid(pid, &status, 0) == pid);
+	CHECK(WIFEXITED(status));
+	if (WEXITSTATUS(status) != 0)
+		_exit(WEXITSTATUS(status));
+}
+
+static void forked(void)
+{
+	pid_t pid = fork();
+
+	CHECK(pid >= 0);
+	if (pid == 0)
+		go_on();
+	await_child(pid);
+}
+
+static void use_fork(void)
+{
+	/* A child waits for descriptors of its own as long as it has to. */
+	if (for_ever || !event_open())
+		return;
+	IV_EVENT_RAW_INIT(&raw);
+	raw.handler = happen_handler;
+	if (ACCEPTED(iv_event_raw_register, (&raw), of_event)) {
+		forked();
+		iv_event_post(&event);
+		iv_event_raw_post(&raw);
+		expect(2);
+		iv_event_raw_unregister(&raw);
+	}
+	iv_event_unregister(&event);
+}
+
 static struct iv_popen_request *request(struct iv_popen_request *req,
 					const char *const *argv,
 					const char *type)
@@ -616,6 +1021,136 @@ static void use_popen(void)
 	CHECK(fd == -1);
 	if (errno != ENOENT)
 		accepted("iv_popen_request_submit", fd, of_popen);
+}
+
+static void spawn_ended(void *unused, int status, const struct rusage *usage)
+{
+	(void)unused;
+	(void)usage;
+	last_status = status;
+	happen();
+}
+
+static struct iv_spawn *program(struct iv_spawn *s, const char *const *argv)
+{
+	IV_SPAWN_INIT(s);
+	s->file = argv[0];
+	s->argv = (char **)(uintptr_t)argv;
+	s->flags = IV_SPAWN_SEARCH | IV_SPAWN_GROUP;
+	s->cwd = "/";
+	s->handler = spawn_ended;
+	s->fd[0] = s->fd[1] = IV_SPAWN_PIPE;
+	return s;
+}
+
+static void close_ends(const struct iv_spawn *s)
+{
+	close(s->fd[0]);
+	close(s->fd[1]);
+}
+
+/* One that ends, one that is killed, unless that fails: then the end of its
+   input ends it; and one that is not there. */
+static void use_spawn(void)
+{
+	static const char *const echo[] = { "echo", "x", NULL };
+	static const char *const cat[] = { "cat", NULL };
+	static const char *const none[] = { "/nonexistent/program", NULL };
+	struct iv_spawn s;
+	char buf[2];
+
+	if (ACCEPTED(iv_spawn_start, (program(&s, echo)), of_popen)) {
+		fcntl(s.fd[1], F_SETFL, 0);
+		CHECK(read(s.fd[1], buf, 2) == 2 && buf[0] == 'x');
+		close_ends(&s);
+		expect(1);
+		CHECK(!iv_spawn_running(&s));
+	}
+	if (ACCEPTED(iv_spawn_start, (program(&s, cat)), of_popen)) {
+		iv_spawn_stop(&s, 0);
+		if (kill_fails)
+			close(s.fd[0]);
+		expect(1);
+		if (!kill_fails)
+			close(s.fd[0]);
+		close(s.fd[1]);
+	}
+	CHECK(iv_spawn_start(program(&s, none)) == -1);
+	if (errno != ENOENT)
+		accepted("iv_spawn_start", -1, of_popen);
+}
+
+/* ---- Listeners -------------------------------------------------------------- */
+
+static void got_client(void *unused, int fd, const struct sockaddr *from,
+		       socklen_t len)
+{
+	(void)unused;
+	(void)from;
+	(void)len;
+	CHECK(fd >= 0);
+	close(fd);
+	happen();
+}
+
+static int listen_locally(struct sockaddr_un *a)
+{
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	memset(a, 0, sizeof(*a));
+	a->sun_family = AF_UNIX;
+	/* An abstract name, of this process. */
+	snprintf(a->sun_path + 1, sizeof(a->sun_path) - 1, "torture-%d",
+		 (int)getpid());
+	CHECK(bind(fd, (struct sockaddr *)a, sizeof(*a)) == 0);
+	CHECK(listen(fd, 10) == 0);
+	return fd;
+}
+
+static struct iv_timer nudge;
+
+/* Pauses get long if many tries fail one after the other. */
+static void try_again(void *l)
+{
+	iv_listen_again(l);
+	nudge.expires.tv_nsec += 5000000;
+	iv_timer_register(&nudge);
+}
+
+static void use_listener(unsigned flags)
+{
+	struct sockaddr_un a;
+	struct iv_listen l;
+	int fds[3], i;
+
+	IV_LISTEN_INIT(&l);
+	l.fd = listen_locally(&a);
+	l.flags = flags;
+	l.handler = got_client;
+	if (ACCEPTED(iv_listen_register, (&l), of_fd)) {
+		for (i = 0; i < 3; i++) {
+			fds[i] = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+			CHECK(connect(fds[i], (struct sockaddr *)&a,
+				      sizeof(a)) == 0);
+		}
+		later(&nudge, 5);
+		iv_timer_unregister(&nudge);
+		nudge.cookie = &l;
+		nudge.handler = try_again;
+		iv_timer_register(&nudge);
+		expect(3);
+		iv_timer_unregister(&nudge);
+		iv_listen_unregister(&l);
+		for (i = 0; i < 3; i++)
+			close(fds[i]);
+	}
+	close(l.fd);
+}
+
+static void use_listen(void)
+{
+	use_listener(0);
+	use_listener(IV_LISTEN_EXCLUSIVE);
 }
 
 /* One that has to be killed, unless that fails: then the end of its input
@@ -679,6 +1214,145 @@ static void use_inotify(void)
 	rmdir(dir);
 }
 
+/* ---- Names and files that change ------------------------------------------- */
+
+#define INTERVAL_NS	20000000
+
+static char tree[] = "/tmp/torture-XXXXXX";
+
+/* NAME is in a directory behind a link. */
+static const char *in_tree(const char *name)
+{
+	static char names[4][64];
+	static int next;
+	char *s = names[next++ % 4];
+
+	snprintf(s, sizeof(names[0]), "%s/%s", tree, name);
+	return s;
+}
+
+static void make_tree(void)
+{
+	strcpy(tree, "/tmp/torture-XXXXXX");
+	CHECK(mkdtemp(tree) != NULL);
+	CHECK(mkdir(in_tree("dir"), 0700) == 0);
+	CHECK(symlink("dir", in_tree("link")) == 0);
+}
+
+static void remove_tree(void)
+{
+	unlink(in_tree("dir/file"));
+	unlink(in_tree("link"));
+	rmdir(in_tree("dir"));
+	rmdir(tree);
+}
+
+static void put_text(const char *name, int flags)
+{
+	int fd = open(in_tree(name), O_CREAT | O_WRONLY | flags, 0600);
+
+	CHECK(fd >= 0);
+	CHECK(write(fd, "text", 4) == 4);
+	close(fd);
+}
+
+static void path_changed(void *there, const struct iv_path_info *before,
+			 const struct iv_path_info *now)
+{
+	CHECK((before != NULL) == *(int *)there);
+	*(int *)there = now != NULL;
+	happen();
+}
+
+static void use_path(void)
+{
+	char name[64];
+	struct iv_path path;
+	int there = 0;
+
+	make_tree();
+	strcpy(name, in_tree("link/file"));
+	IV_PATH_INIT(&path);
+	path.pathname = name;
+	path.interval.tv_nsec = INTERVAL_NS;
+	path.cookie = &there;
+	path.handler = path_changed;
+	if (ACCEPTED(iv_path_register, (&path), of_path)) {
+		put_text("dir/file", 0);
+		expect(1);
+		put_text("dir/file", O_APPEND);
+		expect(1);
+		unlink(in_tree("dir/file"));
+		expect(1);
+		CHECK(!there);
+		iv_path_unregister(&path);
+	}
+	remove_tree();
+}
+
+static struct iv_follow follow;
+static int follow_failed;
+
+static void follow_happened(void *unused, unsigned int what)
+{
+	int old = follow.fd;
+
+	(void)unused;
+	if (what & IV_FOLLOW_FAILED) {
+		CHECK(follow.error == ENOMEM || follow.error == EIO);
+		follow_failed = 1;
+		iv_quit();
+		return;
+	}
+	if (what & IV_FOLLOW_DATA) {
+		follow.offset += 4;
+		happen();
+	}
+	if (what & IV_FOLLOW_REPLACED) {
+		iv_follow_set_fd(&follow, open(follow.pathname, O_RDONLY), 0);
+		CHECK(follow.fd >= 0);
+		close(old);
+		happen();
+	}
+	CHECK(!(what & (IV_FOLLOW_TRUNCATED | IV_FOLLOW_GONE)));
+}
+
+static void expect_of_follower(int n)
+{
+	expected = n;
+	happened = 0;
+	if (!follow_failed)
+		iv_main();
+	if (happened < n && !(follow_failed && injecting))
+		wrong("lost: %d of %d happened", happened, n);
+}
+
+static void use_follow(void)
+{
+	char name[64];
+
+	make_tree();
+	strcpy(name, in_tree("link/file"));
+	put_text("dir/file", 0);
+	IV_FOLLOW_INIT(&follow);
+	follow.pathname = name;
+	follow.fd = open(name, O_RDONLY);
+	follow.interval.tv_nsec = INTERVAL_NS;
+	follow.handler = follow_happened;
+	follow_failed = 0;
+	if (ACCEPTED(iv_follow_register, (&follow), of_follow)) {
+		expect_of_follower(1);
+		put_text("dir/file", O_APPEND);
+		expect_of_follower(1);
+		put_text("other", 0);
+		rename(in_tree("other"), name);
+		expect_of_follower(2);
+		iv_follow_unregister(&follow);
+	}
+	close(follow.fd);
+	remove_tree();
+}
+
 #define AMOUNT	5000
 
 static void no_bands(void *unused, int in, int out)
@@ -712,7 +1386,7 @@ static void check_data(int fd)
 		CHECK(buf[n] == (char)(n % 251));
 }
 
-static void use_pump(void)
+static void pump_from(int type)
 {
 	static char data[AMOUNT];
 	struct iv_fd_pump pump;
@@ -720,7 +1394,7 @@ static void use_pump(void)
 
 	for (i = 0; i < AMOUNT; i++)
 		data[i] = (char)(i % 251);
-	stream(from);
+	CHECK(socketpair(AF_UNIX, type | SOCK_CLOEXEC, 0, from) == 0);
 	stream(to);
 	CHECK(write(from[1], data, AMOUNT) == AMOUNT);
 	shutdown(from[1], SHUT_WR);
@@ -739,6 +1413,16 @@ static void use_pump(void)
 	close_pair(to);
 }
 
+static void use_pump(void)
+{
+	pump_from(SOCK_STREAM);
+}
+
+static void use_messages(void)
+{
+	pump_from(SOCK_SEQPACKET);
+}
+
 /* ---- Scenarios --------------------------------------------------------------- */
 
 static const struct scenario {
@@ -748,21 +1432,41 @@ static const struct scenario {
 	{ "fds", use_fds },
 	{ "bands", use_bands },
 	{ "timers", use_timers },
+	{ "moved-timers", use_moved_timers },
+	{ "flags", use_flags },
+	{ "any", use_any },
 	{ "kernel-timer", use_kernel_timer },
+	{ "ticks", use_ticks },
+	{ "alarms", use_alarms },
 	{ "leftovers", use_leftovers },
 	{ "events", use_events },
 	{ "raw-events", use_raw_events },
+	{ "loops", use_loops },
+	{ "host", use_host },
+	{ "hooks", use_hooks },
 	{ "thread", use_thread },
 	{ "loop-in-thread", use_loop_in_thread },
 	{ "work", use_work },
+	{ "work-questions", use_work_questions },
 	{ "local-work", use_local_work },
 	{ "signals", use_signals },
 	{ "wait", use_wait },
 	{ "kill", use_kill },
+	{ "wait-any", use_wait_any },
+	{ "fork", use_fork },
 	{ "popen", use_popen },
 	{ "popen-close", use_popen_close },
+	{ "spawn", use_spawn },
+	{ "listen", use_listen },
 	{ "inotify", use_inotify },
+	{ "path", use_path },
+	{ "follow", use_follow },
 	{ "pump", use_pump },
+	{ "messages", use_messages },
+#ifdef HAVE_EV
+	{ "ev", use_ev },
+	{ "ev-fork", use_ev_fork },
+#endif
 	{ NULL, NULL }
 };
 
@@ -840,7 +1544,9 @@ static void in_child(const char *method, void (*use)(void), const char *rules)
 	iv_set_fatal_msg_handler(fatal);
 	snprintf(other, sizeof(other), "/%d", ECHILD);
 	status_taken = strstr(rules, other) != NULL;
-	kill_fails = strstr(rules, "kill/") != NULL;
+	for_ever = strstr(rules, "/f/") != NULL;
+	kill_fails = strstr(rules, "kill/") != NULL ||
+		     strstr(rules, "pidfd_send_signal/") != NULL;
 	injecting = 1;
 	torture_begin(*rules == '-' ? NULL : rules);
 	round_of(use);

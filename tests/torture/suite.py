@@ -25,9 +25,13 @@ import torture
 # Of struct page in inject.c.
 KINDS, NAME = 96, 32
 
-# What cannot be done without a call.  Where SIGCHLD is blocked, only pidfds
-# tell of a child's end; a program that may not be killed goes on.
-NEEDED = [("wait/sigchld_is_blocked", "pidfd_open"), ("popen/", "kill")]
+# What cannot be done without a call.  Where SIGCHLD is blocked, or not sent,
+# only pidfds tell of a child's end; a program that may not be killed goes on.
+BY_PIDFD = ["wait/sigchld_is_blocked", "wait/a_thread_is_no_child",
+            "wait/a_child_with"]
+NEEDED = ([(case, call) for case in BY_PIDFD
+           for call in ["pidfd_open", "pidfd_send_signal", "waitid:pidfd"]] +
+          [("popen/", "kill"), ("popen/", "pidfd_send_signal")])
 
 ALLOWED = ["passed", "skipped", "check", "fatal"]
 
@@ -122,6 +126,7 @@ def main():
     p.add_argument("--build", default="build")
     p.add_argument("methods", nargs="*", default=torture.METHODS)
     args = p.parse_args()
+    torture.check_methods(p, args.methods)
     args.injector = os.path.abspath(
         os.path.join(args.build, "tests/torture/.libs/inject.so"))
     works = [(path, method, case, f"{args.seed} {method} {case}")

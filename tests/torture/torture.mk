@@ -23,9 +23,17 @@ tests_torture_inject_la_LDFLAGS = -module -avoid-version -shared \
 	-rpath /nowhere
 tests_torture_inject_la_LIBADD = -ldl
 tests_torture_program_SOURCES = tests/torture/program.c \
-	tests/torture/inject.h
+	tests/torture/program.h tests/torture/inject.h
 # A handler that ends with a call must not look like the library calling.
-tests_torture_program_CFLAGS = $(AM_CFLAGS) -fno-optimize-sibling-calls
+tests_torture_program_CFLAGS = $(AM_CFLAGS) -fno-optimize-sibling-calls \
+	-fno-strict-aliasing
+# That of libev's interface is in the program: its own calls do not fail.
+TORTURE_CPPFLAGS = $(AM_CPPFLAGS)
+if BUILD_LIBEV
+TORTURE_CPPFLAGS += -I$(srcdir)/include/ivykis-ev -DHAVE_EV
+tests_torture_program_SOURCES += tests/torture/ev.c $(LIBEV_SOURCES)
+endif
+tests_torture_program_CPPFLAGS = $(TORTURE_CPPFLAGS)
 tests_torture_program_LDADD = lib/libivykis.la
 
 tests_torture_libkernels_la_SHORTNAME = kernels
@@ -52,11 +60,13 @@ tests_torture_libivykis_emulated_la_LIBADD = tests/torture/libkernels.la
 $(tests_torture_libivykis_emulated_la_OBJECTS): lib/poll/registry.inc
 
 tests_torture_emulated_SOURCES = $(tests_torture_program_SOURCES)
+tests_torture_emulated_CPPFLAGS = $(TORTURE_CPPFLAGS)
 tests_torture_emulated_CFLAGS = $(tests_torture_program_CFLAGS)
 tests_torture_emulated_LDADD = tests/torture/libivykis-emulated.la \
 	tests/torture/libkernels.la
 endif
 
-torture: $(TORTURE)
+torture: all
+	@$(MAKE) $(AM_MAKEFLAGS) $(TORTURE)
 .PHONY: torture
 CLEANFILES += $(TORTURE)

@@ -57,7 +57,13 @@ ERRORS = {
     "dup2": ["EINTR", "EBUSY"],
     "fcntl:dup": ["EMFILE", "EINVAL"],
     "fstat": ["ENOMEM", "EIO"],
+    "stat": ["ENOMEM", "EIO"],
+    "lstat": ["ENOMEM", "EIO", "EACCES"],
+    "statfs": ["ENOSYS", "EPERM", "EIO"],
+    "fstatfs": ["ENOSYS", "EPERM", "EIO"],
+    "readlink": ["ENOMEM", "EIO", "EACCES"],
     "ioctl": ["ENOTTY", "EINVAL"],
+    "recv": ["EINTR", "EAGAIN", "ECONNRESET", "ENOMEM"],
     "setsockopt": ["ENOPROTOOPT", "EINVAL", "ENOMEM"],
     "shutdown": ["ENOTCONN"],
     "close": ["EINTR", "EIO"],
@@ -77,7 +83,15 @@ ERRORS = {
     "pthread_mutex_init": ["ENOMEM", "EAGAIN"],
     "__register_atfork": ["ENOMEM"],
     "fork": ["EAGAIN", "ENOMEM", "ENOSYS"],
-    "execvp": ["ENOENT", "EACCES", "ENOMEM", "ETXTBSY"],
+    "vfork": ["EAGAIN", "ENOMEM", "ENOSYS"],
+    "execv": ["ENOENT", "EACCES", "ENOMEM", "ETXTBSY"],
+    "execve": ["ENOENT", "EACCES", "ENOMEM", "ETXTBSY"],
+    "chdir": ["ENOENT", "EACCES", "ENOMEM"],
+    "close_range": ABSENT,
+    "getdents64": ["ENOSYS", "ENOMEM"],
+    "accept4": ["EINTR", "ECONNABORTED", "EPROTO", "EMFILE", "ENFILE",
+                "ENOBUFS", "ENOMEM"] + ABSENT,
+    "accept": ["EINTR", "ECONNABORTED", "EPERM", "EMFILE", "ENOBUFS"],
     "kill": ["EPERM"],
     "sigaction": ["EINVAL"],
     "signal": ["EINVAL"],
@@ -85,6 +99,8 @@ ERRORS = {
     "waitpid": ["EINTR", "ECHILD"],
     "waitid": ["EINTR"] + ABSENT,
     "pidfd_open": NO_FD + ABSENT,
+    "pidfd_send_signal": ["EPERM", "ENOSYS"],
+    "waitid:pidfd": ["EINTR", "ECHILD", "ENOSYS"],
     "kqueue": NO_FD,
     "kevent": ["ENOMEM"],
     "kevent:wait": ["EINTR"],
@@ -101,9 +117,12 @@ ERRORS = {
 
 # These pass: for ever is not what a kernel does.
 TRANSIENT = {
-    "EINTR", "EBUSY", ("read:data", "EAGAIN"), ("write:data", "EAGAIN"),
-    ("splice", "EAGAIN"), ("epoll_ctl:mod", "ENOMEM"), ("kevent", "ENOMEM"),
-    ("port_associate", "ENOMEM"), ("port_associate", "EAGAIN"),
+    *((call, err) for call in ("accept4", "accept")
+      for err in ("ECONNABORTED", "EPROTO", "EPERM", "EMFILE", "ENFILE",
+                  "ENOBUFS", "ENOMEM") if (call, err) != ("accept4", "EPERM")),
+    "EINTR", "EBUSY", ("stat", "ENOMEM"), ("stat", "EIO"),
+    ("read:data", "EAGAIN"), ("write:data", "EAGAIN"),
+    ("splice", "EAGAIN"), ("recv", "EAGAIN"), ("kevent", "ENOMEM"),
     ("port_send", "ENOMEM"), ("poll", "ENOMEM"), ("ppoll", "ENOMEM"),
 }
 
@@ -114,7 +133,9 @@ WITHOUT = [
     ("work", "eventfd"), ("signals", "eventfd"), ("wait", "pidfd_open"),
     ("kill", "pidfd_open"), ("popen-close", "pidfd_open"),
     ("timers", "epoll_pwait2"), ("timers", "timerfd_create"),
+    ("alarms", "timerfd_create"),
     ("timers", "ppoll"), ("popen", "pipe2"), ("fds", "ioctl"),
+    ("listen", "accept4"), ("spawn", "close_range"), ("spawn", "pidfd_open"),
 ]
 
 DETOURS = ["pipe2", "pipe", "read:data", "write:data", "waitid", "epoll_wait",
@@ -123,9 +144,9 @@ DETOURS = ["pipe2", "pipe", "read:data", "write:data", "waitid", "epoll_wait",
 # iv_init() cannot return an error, nor can the clock; the others are in the
 # pages of the functions they name.
 FATAL = re.compile(
-    r"iv_init: (out of memory|poll method \S+: |no poll method |pthread_atfork: "
+    r"iv_init: (out of memory|poll method \S+: |no poll method |pthread_atfork: |pthread_key_create: "
     r"|IV_SELECT_POLL_METHOD: \"\S+\" is unusable )"
-    r"|iv_now: clock_gettime: |iv_work_pool_submit_\w+: ENOMEM")
+    r"|iv_now: clock_gettime: |iv_alarm: clock_gettime: |iv_work_pool_submit_\w+: ENOMEM")
 
 
 def code(name):
@@ -190,6 +211,13 @@ def list_scenarios(args):
     return [(name, "") for name in out.split()] + [
         (name, ",".join(f"{call}/f/1/{errno.ENOSYS}" for call in calls.split()))
         for name, calls in WITHOUT]
+
+
+def check_methods(parser, names):
+    for name in names:
+        if name not in METHODS + EMULATED:
+            parser.error("no such method: %s (there are %s)" % (
+                name, " ".join(METHODS + EMULATED)))
 
 
 def counts(answer):
@@ -371,6 +399,7 @@ def arguments():
     p.add_argument("methods", nargs="*", metavar="METHOD",
                    help="default: all that are here")
     args = p.parse_args()
+    check_methods(p, args.methods)
     args.methods = args.methods or METHODS + EMULATED
     args.work = os.path.join(args.build, "torture")
     args.storms = 1 if args.quick else 20

@@ -14,6 +14,7 @@
 #ifdef EMU_NETBSD_TYPES
 #define EVFILT_READ	0U
 #define EVFILT_WRITE	1U
+#define EVFILT_VNODE	3U
 #define EVFILT_TIMER	6U
 
 struct kevent {
@@ -29,8 +30,11 @@ typedef size_t	emu_kevent_count;
 #else
 #define EVFILT_READ	(-1)
 #define EVFILT_WRITE	(-2)
+#define EVFILT_VNODE	(-4)
 #define EVFILT_TIMER	(-7)
 #define EVFILT_USER	(-11)
+#define EVFILT_EXCEPT	(-15)	/* macOS, OpenBSD */
+#define NOTE_OOB	0x02
 
 struct kevent {
 	uintptr_t	ident;
@@ -57,6 +61,14 @@ typedef int	emu_kevent_count;
 #define EV_EOF		0x8000
 
 #define NOTE_TRIGGER	0x01000000
+
+#define NOTE_DELETE	0x0001
+#define NOTE_WRITE	0x0002
+#define NOTE_EXTEND	0x0004
+#define NOTE_ATTRIB	0x0008
+#define NOTE_LINK	0x0010
+#define NOTE_RENAME	0x0020
+#define NOTE_REVOKE	0x0040
 
 #define EV_SET(kev, id, fi, fl, ff, da, ud)				\
 	do {								\

@@ -1,0 +1,169 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * files.c - many files that are followed: while nothing happens, and while a
+ * line is added to each of them in turn.
+ */
+#include "bench.h"
+
+#ifdef HAVE_FOLLOW
+
+#include <fcntl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <iv_follow.h>
+
+struct log {
+	struct iv_follow	follow;
+	int	writer;
+	char	name[64];
+};
+
+static struct log *logs;
+static char dir[] = "/tmp/bench-files-XXXXXX";
+static long files, waiting, left;
+
+/* One line in each file. */
+static void write_lines(void)
+{
+	long i;
+
+	waiting = left < files ? left : files;
+	left -= waiting;
+	for (i = 0; i < waiting; i++)
+		if (write(logs[i].writer, "a line\n", 7) != 7)
+			die("write: %s", strerror(errno));
+}
+
+static void happened(void *_l, unsigned what)
+{
+	struct log *l = _l;
+	char buf[512];
+	ssize_t n;
+
+	if (!(what & IV_FOLLOW_DATA))
+		die("follow: 0x%x", what);
+	n = pread(l->follow.fd, buf, sizeof(buf), (off_t)l->follow.offset);
+	if (n != 7)
+		die("pread: %ld bytes", (long)n);
+	l->follow.offset += n;
+	if (--waiting > 0)
+		return;
+	if (left > 0)
+		write_lines();
+	else
+		loop_stop();
+}
+
+static void make(struct log *l, long i, bool written)
+{
+	snprintf(l->name, sizeof(l->name), "%s/%ld", dir, i);
+	l->writer = open(l->name, O_WRONLY | O_CREAT | O_APPEND, 0600);
+	if (l->writer < 0)
+		die("%s: %s", l->name, strerror(errno));
+	if (!written) {
+		close(l->writer);
+		l->writer = -1;
+	}
+}
+
+static void start(struct log *l)
+{
+	IV_FOLLOW_INIT(&l->follow);
+	l->follow.pathname = l->name;
+	l->follow.fd = open(l->name, O_RDONLY | O_CLOEXEC);
+	l->follow.cookie = l;
+	l->follow.handler = happened;
+	if (l->follow.fd < 0 || iv_follow_register(&l->follow) < 0)
+		die("%s: %s", l->name, strerror(errno));
+}
+
+static void stop(struct log *l)
+{
+	iv_follow_unregister(&l->follow);
+	close(l->follow.fd);
+	if (l->writer >= 0)
+		close(l->writer);
+	unlink(l->name);
+}
+
+static void open_all(long n, bool written)
+{
+	long i;
+
+	if (n < 1)
+		die("follow: 1 <= FILES");
+	files = n;
+	need_fds(written ? 2 * n : n);
+	logs = need_memory((size_t)n, sizeof(*logs));
+	if (mkdtemp(dir) == NULL)
+		die("mkdtemp: %s", strerror(errno));
+	loop_open(false);
+	for (i = 0; i < n; i++)
+		make(&logs[i], i, written);
+	for (i = 0; i < n; i++)
+		start(&logs[i]);
+}
+
+static void close_all(void)
+{
+	long i;
+
+	for (i = 0; i < files; i++)
+		stop(&logs[i]);
+	rmdir(dir);
+	free(logs);
+	loop_close();
+}
+
+static void run_follow(const long *arg)
+{
+	open_all(arg[0], true);
+	left = arg[1];
+	write_lines();
+	meter_start();
+	loop_run();
+	meter_stop(arg[1]);
+	close_all();
+}
+
+TIMER_HANDLER(over)
+{
+	(void)TIMER_COOKIE;
+	loop_stop();
+}
+
+static long sleeps(void)
+{
+	struct rusage usage;
+
+	getrusage(RUSAGE_SELF, &usage);
+	return usage.ru_nvcsw;
+}
+
+/* How often it sleeps in so many milliseconds: once, for the timer, at best. */
+static void run_idle(const long *arg)
+{
+	struct timer_watch *t = need_memory(1, sizeof(*t));
+	long before;
+
+	open_all(arg[0], false);
+	timer_init(t, over, NULL);
+	timer_start(t, 1 * MS);
+	loop_run();
+	timer_start(t, arg[1] * MS);
+	before = sleeps();
+	loop_run();
+	report(1, sleeps() - before);
+	close_all();
+	free(t);
+}
+
+#endif
+
+const struct workload file_workloads[] = {
+#ifdef HAVE_FOLLOW
+	{ "follow", "FILES LINES", run_follow },
+	{ "follow-idle", "FILES MS", run_idle },
+#endif
+	{ NULL, NULL, NULL },
+};

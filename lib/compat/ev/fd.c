@@ -1,0 +1,250 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * fd.c - ev_io: any number of watchers for a descriptor, which the core knows
+ * once.
+ *
+ * Changes are collected, and told directly before the wait: what is stopped
+ * and started again costs nothing.  Who has no watchers stays registered, with
+ * no handlers, until its number is used again; a watcher that ev_io_set() was
+ * called for may speak of another file (renew).  The core notes what is ready
+ * on a list, and all watchers of a descriptor are queued at once.
+ */
+#include <fcntl.h>
+#include "compat/ev/engine.h"
+
+#define EVENTS	(EV_READ | EV_WRITE)
+
+void evi_fds_init(struct ev_loop *loop)
+{
+	loop->changed_end = &loop->changed;
+	loop->fired_end = &loop->fired;
+}
+
+/* ---- What the core notes --------------------------------------------------- */
+
+static void note(struct evi_fd *f, int events)
+{
+	if (f->got == 0) {
+		f->fired = NULL;
+		*f->loop->fired_end = f;
+		f->loop->fired_end = &f->fired;
+	}
+	f->got |= (unsigned char)events;
+}
+
+static void readable(void *f)
+{
+	note(f, EV_READ);
+}
+
+static void writable(void *f)
+{
+	note(f, EV_WRITE);
+}
+
+/* Which is told to readers and writers.  It may be that the descriptor was
+   closed: then the core has refused it. */
+static void broken(void *_f)
+{
+	struct evi_fd *f = _f;
+
+	note(f, EVENTS);
+	if (fcntl(f->core.fd, F_GETFD) < 0)
+		note(f, EV__IOFDSET);
+}
+
+/* ---- Queueing -------------------------------------------------------------- */
+
+void evi_fd_feed(struct ev_loop *loop, struct evi_fd *f, int revents)
+{
+	ev_watcher_list *w;
+
+	for (w = f->watchers; w != NULL; w = w->next) {
+		int events = ((ev_io *)w)->events & revents;
+
+		if (events)
+			evi_feed(loop, (ev_watcher *)w, events);
+	}
+}
+
+/* It cannot be watched: all its watchers are told, and stopped. */
+static void give_up(struct ev_loop *loop, struct evi_fd *f)
+{
+	while (f->watchers != NULL) {
+		ev_watcher_list *w = f->watchers;
+
+		ev_io_stop(loop, (ev_io *)w);
+		evi_feed(loop, (ev_watcher *)w, EV_ERROR | EVENTS);
+	}
+	f->renew = true;
+}
+
+/* One that has changed during the wait, by another thread, may be another. */
+void evi_fds_feed(struct ev_loop *loop)
+{
+	struct evi_fd *f = loop->fired;
+
+	loop->fired = NULL;
+	loop->fired_end = &loop->fired;
+	for (; f != NULL; f = f->fired) {
+		int got = f->got;
+
+		f->got = 0;
+		if (f->dirty)
+			continue;
+		if (got & EV__IOFDSET)
+			give_up(loop, f);
+		else
+			evi_fd_feed(loop, f, got);
+	}
+}
+
+EVI_PUBLIC void ev_feed_fd_event(struct ev_loop *loop, int fd, int revents)
+{
+	if (fd >= 0 && fd < loop->fds_max && loop->fds[fd] != NULL)
+		evi_fd_feed(loop, loop->fds[fd], revents & EVENTS);
+}
+
+/* ---- Starting and stopping ------------------------------------------------- */
+
+static struct evi_fd *find(struct ev_loop *loop, int fd)
+{
+	struct evi_fd *f;
+
+	if (fd >= loop->fds_max)
+		loop->fds = evi_grow_zeroed(loop->fds, &loop->fds_max, fd + 1,
+					    sizeof(*loop->fds));
+	f = loop->fds[fd];
+	if (f != NULL)
+		return f;
+	f = evi_realloc(NULL, sizeof(*f));
+	memset(f, 0, sizeof(*f));
+	f->loop = loop;
+	IV_FD_INIT(&f->core);
+	f->core.fd = fd;
+	f->core.cookie = f;
+	iv_fd_set_flags(&f->core, IV_FD_RAW | IV_FD_ANY);
+	loop->fds[fd] = f;
+	return f;
+}
+
+static void changed(struct ev_loop *loop, struct evi_fd *f)
+{
+	if (f->dirty)
+		return;
+	f->dirty = true;
+	f->changed = NULL;
+	*loop->changed_end = f;
+	loop->changed_end = &f->changed;
+}
+
+EVI_PUBLIC void ev_io_start(struct ev_loop *loop, ev_io *w)
+{
+	struct evi_fd *f;
+
+	if (ev_is_active(w))
+		return;
+	if (w->fd < 0) {
+		evi_feed(loop, (ev_watcher *)w, EV_ERROR | EVENTS);
+		return;
+	}
+	f = find(loop, w->fd);
+	evi_started(loop, w, 1);
+	evi_list_add(&f->watchers, w);
+	f->renew |= (w->events & EV__IOFDSET) != 0;
+	w->events &= EVENTS;
+	changed(loop, f);
+}
+
+EVI_PUBLIC void ev_io_stop(struct ev_loop *loop, ev_io *w)
+{
+	struct evi_fd *f;
+
+	evi_unfeed(loop, (ev_watcher *)w);
+	if (!ev_is_active(w))
+		return;
+	if (w->fd < 0 || w->fd >= loop->fds_max || loop->fds[w->fd] == NULL)
+		iv_fatal("ev_io_stop: fd %d: it was another one when the "
+			 "watcher was started", w->fd);
+	f = loop->fds[w->fd];
+	evi_list_remove(&f->watchers, w);
+	evi_stopped(loop, w);
+	changed(loop, f);
+}
+
+/* ---- Telling the core ------------------------------------------------------ */
+
+static void set_handlers(struct evi_fd *f, int events)
+{
+	f->core.handler_in = events & EV_READ ? readable : NULL;
+	f->core.handler_out = events & EV_WRITE ? writable : NULL;
+	f->core.handler_err = events ? broken : NULL;
+}
+
+static void tell(struct evi_fd *f, int events)
+{
+	if ((f->events ^ events) & EV_READ)
+		iv_fd_set_handler_in(&f->core, events & EV_READ ?
+				     readable : NULL);
+	if ((f->events ^ events) & EV_WRITE)
+		iv_fd_set_handler_out(&f->core, events & EV_WRITE ?
+				      writable : NULL);
+	if (!f->events != !events)
+		iv_fd_set_handler_err(&f->core, events ? broken : NULL);
+}
+
+static void apply(struct ev_loop *loop, struct evi_fd *f, int events)
+{
+	if (f->renew && events && iv_fd_registered(&f->core))
+		iv_fd_unregister(&f->core);
+	if (iv_fd_registered(&f->core)) {
+		tell(f, events);
+	} else if (events) {
+		set_handlers(f, events);
+		if (iv_fd_register_try(&f->core) < 0) {
+			f->events = 0;
+			give_up(loop, f);
+			return;
+		}
+		f->renew = false;
+	}
+	f->events = (unsigned char)events;
+}
+
+static int events_of(const struct evi_fd *f)
+{
+	const ev_watcher_list *w;
+	int events = 0;
+
+	for (w = f->watchers; w != NULL; w = w->next)
+		events |= ((const ev_io *)w)->events & EVENTS;
+	return events;
+}
+
+/* What is given up comes once more, with no watchers. */
+void evi_fds_flush(struct ev_loop *loop)
+{
+	struct evi_fd *f;
+
+	while ((f = loop->changed) != NULL) {
+		loop->changed = f->changed;
+		if (loop->changed == NULL)
+			loop->changed_end = &loop->changed;
+		f->dirty = false;
+		apply(loop, f, events_of(f));
+	}
+}
+
+void evi_fds_fini(struct ev_loop *loop)
+{
+	int i;
+
+	for (i = 0; i < loop->fds_max; i++) {
+		if (loop->fds[i] == NULL)
+			continue;
+		if (iv_fd_registered(&loop->fds[i]->core))
+			iv_fd_unregister(&loop->fds[i]->core);
+		evi_realloc(loop->fds[i], 0);
+	}
+	evi_realloc(loop->fds, 0);
+}

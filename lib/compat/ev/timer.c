@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * timer.c - ev_timer.
+ *
+ * "at" is what is left while it is stopped, and a time of the monotonic clock
+ * while it is active.
+ */
+#include "compat/ev/heap.h"
+
+static ev_watcher_time *time_of(ev_timer *w)
+{
+	return (ev_watcher_time *)w;
+}
+
+EVI_PUBLIC void ev_timer_start(struct ev_loop *loop, ev_timer *w)
+{
+	if (ev_is_active(w))
+		return;
+	w->at += loop->now;
+	if (w->at != w->at)
+		w->at = loop->now;
+	evi_started(loop, w, 1);
+	evi_heap_insert(&loop->timers, time_of(w));
+}
+
+EVI_PUBLIC void ev_timer_stop(struct ev_loop *loop, ev_timer *w)
+{
+	evi_unfeed(loop, (ev_watcher *)w);
+	if (!ev_is_active(w))
+		return;
+	evi_heap_remove(&loop->timers, time_of(w));
+	w->at -= loop->now;
+	evi_stopped(loop, w);
+}
+
+EVI_PUBLIC void ev_timer_again(struct ev_loop *loop, ev_timer *w)
+{
+	evi_unfeed(loop, (ev_watcher *)w);
+	if (!(w->repeat > 0.)) {
+		ev_timer_stop(loop, w);
+	} else if (ev_is_active(w)) {
+		w->at = loop->now + w->repeat;
+		evi_heap_adjust(&loop->timers, time_of(w));
+	} else {
+		w->at = w->repeat;
+		ev_timer_start(loop, w);
+	}
+}
+
+EVI_PUBLIC ev_tstamp ev_timer_remaining(struct ev_loop *loop, ev_timer *w)
+{
+	return w->at - (ev_is_active(w) ? loop->now : 0.);
+}
+
+/* One that repeats goes on from when it was due, but not into the past. */
+static void expire(struct ev_loop *loop, ev_timer *w)
+{
+	if (w->repeat > 0.) {
+		w->at += w->repeat;
+		if (w->at < loop->now)
+			w->at = loop->now;
+		evi_heap_adjust(&loop->timers, time_of(w));
+	} else {
+		ev_timer_stop(loop, w);
+	}
+	evi_expired(loop, (ev_watcher *)w);
+}
+
+void evi_timers_run(struct ev_loop *loop)
+{
+	struct evi_heap *heap = &loop->timers;
+
+	while (heap->count > 0 && heap->at[0].at < loop->now)
+		expire(loop, (ev_timer *)heap->at[0].w);
+	evi_feed_expired(loop, EV_TIMER);
+}
+
+void evi_timers_shift(struct ev_loop *loop, ev_tstamp by)
+{
+	struct evi_heap *heap = &loop->timers;
+	int i;
+
+	for (i = 0; i < heap->count; i++) {
+		heap->at[i].w->at += by;
+		heap->at[i].at = heap->at[i].w->at;
+	}
+}

@@ -1,0 +1,177 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * embed.c - tests of ev_embed.
+ */
+#include "rig.h"
+
+static struct ev_loop *outer, *inner;
+
+static void open_both(void)
+{
+#ifdef ON_EMULATED_KERNELS
+	if (strcmp(test_method(), "kqueue") == 0)
+		SKIP("no emulated queue tells another one of itself");
+#endif
+	inner = make_loop();
+	if (!(ev_backend(inner) & ev_embeddable_backends())) {
+		ev_loop_destroy(inner);
+		SKIP("not embeddable");
+	}
+	outer = make_loop();
+}
+
+static void destroy_both(void)
+{
+	ev_loop_destroy(outer);
+	ev_loop_destroy(inner);
+}
+
+static void sweep(struct ev_loop *loop, ev_embed *w, int revents)
+{
+	said(w->data, revents);
+	ev_embed_sweep(loop, w);
+}
+
+/* The first time the inner loop is run for its changes. */
+static void start(ev_embed *w, void (*cb)(struct ev_loop *, ev_embed *, int))
+{
+	ev_embed_init(w, cb, inner);
+	LABEL(w, "embed");
+	ev_embed_start(outer, w);
+}
+
+TEST(with_a_callback)
+{
+	ev_embed w;
+	ev_io io;
+	int p[2];
+
+	open_both();
+	make_pipe(p);
+	IO(inner, &io, "io", p[0], EV_READ);
+	start(&w, sweep);
+	ev_run(outer, EVRUN_NOWAIT);
+	CHECK_HEARD("");
+	poke(p[1]);
+	ev_run(outer, EVRUN_ONCE);
+	CHECK_HEARD("embed(10000) io(1)");
+	ev_embed_stop(outer, &w);
+	ev_embed_stop(outer, &w);
+	CHECK_INT(ev_run(outer, EVRUN_NOWAIT), ==, 0);
+	CHECK_HEARD("");
+	destroy_both();
+	close_pair(p);
+}
+
+TEST(without_a_callback)
+{
+	ev_embed w;
+	ev_io io;
+	int p[2];
+
+	open_both();
+	make_pipe(p);
+	IO(inner, &io, "io", p[0], EV_READ);
+	start(&w, NULL);
+	ev_run(outer, EVRUN_NOWAIT);
+	poke(p[1]);
+	ev_run(outer, EVRUN_ONCE);
+	CHECK_HEARD("io(1)");
+	destroy_both();
+	close_pair(p);
+}
+
+TEST(references)
+{
+	ev_embed w;
+
+	open_both();
+	start(&w, NULL);
+	CHECK_INT(ev_run(outer, EVRUN_NOWAIT), ==, 4);
+	ev_embed_start(outer, &w);
+	CHECK_INT(ev_run(outer, EVRUN_NOWAIT), ==, 4);
+	ev_embed_stop(outer, &w);
+	CHECK_INT(ev_run(outer, EVRUN_NOWAIT), ==, 0);
+	destroy_both();
+}
+
+TEST(a_watcher_that_is_started_later)
+{
+	ev_embed w;
+	ev_io io;
+	int p[2];
+
+	open_both();
+	make_full_pipe(p);
+	start(&w, NULL);
+	ev_run(outer, EVRUN_NOWAIT);
+	IO(inner, &io, "io", p[0], EV_READ);
+	/* Before the wait the inner loop is run for its changes. */
+	ev_run(outer, EVRUN_NOWAIT);
+	CHECK(strncmp(heard(), "io(1)", 5) == 0);
+	ev_io_stop(inner, &io);
+	iterate(outer, 3, EVRUN_NOWAIT);
+	CHECK_HEARD("");
+	destroy_both();
+	close_pair(p);
+}
+
+static void in_child(void *_p)
+{
+	int *p = _p;
+
+	ev_loop_fork(outer);
+	ev_run(outer, EVRUN_NOWAIT);
+	heard();
+	poke(p[1]);
+	ev_run(outer, EVRUN_ONCE);
+	CHECK_HEARD("io(1)");
+}
+
+TEST(after_a_fork)
+{
+	ev_embed w;
+	ev_io io;
+	int p[2];
+
+	open_both();
+	make_pipe(p);
+	IO(inner, &io, "io", p[0], EV_READ);
+	start(&w, NULL);
+	ev_run(outer, EVRUN_NOWAIT);
+	reap_child(fork_child(in_child, p));
+	ev_run(outer, EVRUN_ONCE);
+	CHECK_HEARD("io(1)");
+	destroy_both();
+	close_pair(p);
+}
+
+#if IS_OURS
+static void *send_soon(void *a)
+{
+	ev_sleep(.02);
+	ev_async_send(inner, a);
+	return NULL;
+}
+
+/* Before the wait, and during it. */
+TEST(an_async_of_the_inner_loop)
+{
+	pthread_t tid;
+	ev_embed w;
+	ev_async a;
+
+	open_both();
+	PLAIN(async, inner, &a, "a");
+	start(&w, NULL);
+	ev_run(outer, EVRUN_NOWAIT);
+	ev_async_send(inner, &a);
+	ev_run(outer, EVRUN_NOWAIT);
+	CHECK_HEARD("a(80000)");
+	CHECK_INT(pthread_create(&tid, NULL, send_soon, &a), ==, 0);
+	ev_run(outer, EVRUN_ONCE);
+	CHECK_HEARD("a(80000)");
+	pthread_join(tid, NULL);
+	destroy_both();
+}
+#endif

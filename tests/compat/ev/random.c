@@ -1,0 +1,381 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * random.c - random programs for libev: writes down all that can be seen.
+ *
+ * Usage: random FIRST COUNT [FLAGS]: that many programs from that seed on.
+ * Built twice, on our library and on the system's; random.sh compares.  Time
+ * plays no part: timers are due since long or never.  Descriptors are one
+ * socket, since the order of several is the kernel's.
+ */
+#include <signal.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wstrict-aliasing"
+#pragma GCC diagnostic ignored "-Wpragmas"
+#pragma GCC diagnostic ignored "-Wcast-align"
+#include <ev.h>
+#pragma GCC diagnostic pop
+#pragma GCC diagnostic ignored "-Wstrict-aliasing"
+#pragma GCC diagnostic ignored "-Wparentheses"
+
+#define EACH	4
+#define STEPS	60
+
+enum kind {
+	IO, TIMER, PERIODIC, IDLE, PREPARE, CHECK, ASYNC, SIGNAL, FORK,
+	CLEANUP, KINDS
+};
+
+static const char *const names[KINDS] = {
+	"io", "timer", "periodic", "idle", "prepare", "check", "async",
+	"signal", "fork", "cleanup"
+};
+
+static struct ev_loop *loop;
+static union ev_any_watcher watchers[KINDS][EACH];
+static int sockets[2];
+static uint64_t state;
+static int budget, depth;
+
+/* Constants of Knuth's MMIX. */
+static unsigned pick(unsigned n)
+{
+	state = state * UINT64_C(6364136223846793005) +
+		UINT64_C(1442695040888963407);
+	return (unsigned)(state >> 33) % n;
+}
+
+static void act(void);
+
+static void tell(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+
+static void tell(const char *fmt, ...)
+{
+	va_list ap;
+
+	printf("%*s", 2 * depth, "");
+	va_start(ap, fmt);
+	vprintf(fmt, ap);
+	va_end(ap);
+	putchar('\n');
+}
+
+static const char *name_of(const void *w)
+{
+	static char text[40];
+	size_t i = (size_t)((const union ev_any_watcher *)w - watchers[0]);
+
+	snprintf(text, sizeof(text), "%s%d", names[i / EACH], (int)(i % EACH));
+	return text;
+}
+
+static void called(void *w, int revents)
+{
+	tell("%s %x active %d pending %d", name_of(w), (unsigned)revents,
+	     ev_is_active(w) != 0, ev_is_pending(w) != 0);
+	depth++;
+	while (budget > 0 && pick(2)) {
+		budget--;
+		act();
+	}
+	depth--;
+}
+
+#define CALLED(type)							\
+static void type##_called(struct ev_loop *l, ev_##type *w, int revents)	\
+{									\
+	(void)l;							\
+	called(w, revents);						\
+}
+CALLED(io)
+CALLED(timer)
+CALLED(periodic)
+CALLED(idle)
+CALLED(prepare)
+CALLED(check)
+CALLED(async)
+CALLED(signal)
+CALLED(fork)
+CALLED(cleanup)
+
+static double some_time(void)
+{
+	return pick(4) ? -1e6 - 1000. * pick(20) : 1e6;
+}
+
+static ev_tstamp far_away(ev_periodic *w, ev_tstamp now)
+{
+	(void)w;
+	return now + 1e6;
+}
+
+static void set(enum kind kind, union ev_any_watcher *w)
+{
+	switch (kind) {
+	case IO:
+		ev_io_set(&w->io, sockets[0], (int)pick(4));
+		break;
+	case TIMER:
+		ev_timer_set(&w->timer, some_time(), pick(3) ? 0. : 1e6);
+		break;
+	case PERIODIC:
+		ev_periodic_set(&w->periodic, 1e6 + some_time(),
+				pick(3) ? 0. : 1e6, pick(4) ? NULL : far_away);
+		break;
+	case SIGNAL:
+		ev_signal_set(&w->signal, pick(2) ? SIGUSR1 : SIGUSR2);
+		break;
+	default:
+		break;
+	}
+}
+
+static void init(enum kind kind, union ev_any_watcher *w)
+{
+	static void (*const callbacks[KINDS])(void) = {
+		(void (*)(void))io_called, (void (*)(void))timer_called,
+		(void (*)(void))periodic_called, (void (*)(void))idle_called,
+		(void (*)(void))prepare_called, (void (*)(void))check_called,
+		(void (*)(void))async_called, (void (*)(void))signal_called,
+		(void (*)(void))fork_called, (void (*)(void))cleanup_called
+	};
+
+	memset(w, 0, sizeof(*w));
+	ev_init(&w->w, NULL);
+	memcpy(&w->w.cb, &callbacks[kind], sizeof(w->w.cb));
+	set(kind, w);
+}
+
+#define EACH_KIND(what, kind, w)					\
+	switch (kind) {							\
+	case IO: ev_io_##what(loop, &(w)->io); break;			\
+	case TIMER: ev_timer_##what(loop, &(w)->timer); break;		\
+	case PERIODIC: ev_periodic_##what(loop, &(w)->periodic); break;	\
+	case IDLE: ev_idle_##what(loop, &(w)->idle); break;		\
+	case PREPARE: ev_prepare_##what(loop, &(w)->prepare); break;	\
+	case CHECK: ev_check_##what(loop, &(w)->check); break;		\
+	case ASYNC: ev_async_##what(loop, &(w)->async); break;		\
+	case SIGNAL: ev_signal_##what(loop, &(w)->signal); break;	\
+	case FORK: ev_fork_##what(loop, &(w)->fork); break;		\
+	case CLEANUP: ev_cleanup_##what(loop, &(w)->cleanup); break;	\
+	default: break;							\
+	}
+
+static void start(enum kind kind, union ev_any_watcher *w)
+{
+	tell("start %s", name_of(w));
+	EACH_KIND(start, kind, w)
+}
+
+static void stop(enum kind kind, union ev_any_watcher *w)
+{
+	tell("stop %s, was %d %d", name_of(w), ev_is_active(&w->w) != 0,
+	     ev_is_pending(&w->w) != 0);
+	EACH_KIND(stop, kind, w)
+}
+
+static void reset(enum kind kind, union ev_any_watcher *w)
+{
+	stop(kind, w);
+	ev_set_priority(&w->w, (int)pick(5) - 2);
+	if (pick(2))
+		set(kind, w);
+	else if (kind == IO)
+		ev_io_modify(&w->io, (int)pick(4));
+}
+
+static void run(void)
+{
+	int left;
+
+	if (depth > 3)
+		return;
+	tell("run");
+	depth++;
+	left = ev_run(loop, EVRUN_NOWAIT);
+	depth--;
+	tell("run: %d, depth %u", left != 0, ev_depth(loop));
+}
+
+static void touch_timer(ev_timer *w)
+{
+	tell("again %s", name_of(w));
+	w->repeat = pick(2) ? 1e6 + pick(5) * 1000. : 0.;
+	ev_timer_again(loop, w);
+	tell("active %d", ev_is_active(w) != 0);
+}
+
+static void readable(void)
+{
+	char buf[64];
+
+	tell("readable");
+	if (pick(2)) {
+		if (send(sockets[1], "", 1, MSG_DONTWAIT) < 0)
+			tell("full");
+	} else {
+		while (recv(sockets[0], buf, sizeof(buf), MSG_DONTWAIT) > 0)
+			;
+	}
+}
+
+static int is_default(int signum)
+{
+	struct sigaction action;
+
+	sigaction(signum, NULL, &action);
+	return action.sa_handler == SIG_DFL;
+}
+
+static void send_signal(void)
+{
+	int signum = pick(2) ? SIGUSR1 : SIGUSR2;
+
+	tell("signal %d", signum == SIGUSR1);
+	switch (pick(3)) {
+	case 0:
+		ev_feed_signal(signum);
+		break;
+	case 1:
+		ev_feed_signal_event(loop, signum);
+		break;
+	default:
+		if (is_default(signum))
+			tell("default");
+		else
+			raise(signum);
+		break;
+	}
+}
+
+static void act_on(enum kind kind, union ev_any_watcher *w)
+{
+	switch (pick(9)) {
+	case 0: case 1: case 2:
+		start(kind, w);
+		break;
+	case 3:
+		stop(kind, w);
+		break;
+	case 4:
+		reset(kind, w);
+		break;
+	case 5:
+		tell("feed %s", name_of(w));
+		ev_feed_event(loop, w, (int)(1 + pick(7)));
+		break;
+	case 6:
+		tell("clear %s: %x", name_of(w),
+		     (unsigned)ev_clear_pending(loop, w));
+		break;
+	case 7:
+		if (kind == TIMER)
+			touch_timer(&w->timer);
+		else if (kind == ASYNC && ev_is_active(&w->async))
+			ev_async_send(loop, &w->async);
+		break;
+	default:
+		if (kind == ASYNC)
+			tell("sent %d", ev_async_pending(&w->async));
+		else if (depth < 4)
+			ev_invoke(loop, w, 0x99);
+		break;
+	}
+}
+
+static void act(void)
+{
+	enum kind kind = (enum kind)pick(KINDS);
+	unsigned how;
+
+	switch (pick(12)) {
+	case 0:
+		run();
+		break;
+	case 1:
+		how = pick(3);
+		tell("break %u", how);
+		ev_break(loop, (int)how);
+		break;
+	case 2:
+		readable();
+		break;
+	case 3:
+		send_signal();
+		break;
+	case 4:
+		tell("pending %u", ev_pending_count(loop));
+		break;
+	case 5:
+		tell("feed fd");
+		ev_feed_fd_event(loop, sockets[0], (int)pick(4));
+		break;
+	case 6:
+		if (pick(4) == 0) {
+			tell("fork");
+			ev_loop_fork(loop);
+		} else if (depth < 4) {
+			tell("invoke pending");
+			depth++;
+			ev_invoke_pending(loop);
+			depth--;
+		}
+		break;
+	default:
+		act_on(kind, &watchers[kind][pick(EACH)]);
+		break;
+	}
+}
+
+static void program(unsigned seed, unsigned flags)
+{
+	int kind, i;
+
+	state = seed * UINT64_C(0x9e3779b97f4a7c15);
+	printf("-- %u\n", seed);
+	loop = ev_loop_new(flags);
+	if (loop == NULL || socketpair(AF_UNIX, SOCK_STREAM, 0, sockets) < 0)
+		abort();
+	for (kind = 0; kind < KINDS; kind++)
+		for (i = 0; i < EACH; i++)
+			init((enum kind)kind, &watchers[kind][i]);
+	for (i = 0; i < STEPS; i++) {
+		budget = 30;
+		act();
+		if (pick(3) == 0)
+			run();
+	}
+	for (i = 0; i < EACH; i++)
+		stop(SIGNAL, &watchers[SIGNAL][i]);
+	ev_verify(loop);
+	budget = 0;
+	ev_loop_destroy(loop);
+	close(sockets[0]);
+	close(sockets[1]);
+}
+
+int main(int argc, char *argv[])
+{
+	unsigned first, count, flags, i;
+
+	if (argc < 3)
+		return 2;
+	first = (unsigned)atoi(argv[1]);
+	count = (unsigned)atoi(argv[2]);
+	flags = argc > 3 ? (unsigned)atoi(argv[3]) : 0;
+	signal(SIGUSR1, SIG_IGN);
+	signal(SIGUSR2, SIG_IGN);
+	for (i = 0; i < count; i++) {
+		program(first + i, flags);
+		/* Stopping has given them their default action. */
+		signal(SIGUSR1, SIG_IGN);
+		signal(SIGUSR2, SIG_IGN);
+	}
+	return 0;
+}

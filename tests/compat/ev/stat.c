@@ -1,0 +1,257 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * stat.c - tests of ev_stat.
+ */
+#include <fcntl.h>
+#include <sys/stat.h>
+#include "rig.h"
+
+static char path[300];
+
+static const char *name(const char *file)
+{
+	snprintf(path, sizeof(path), "%s/%s", tmpdir(), file);
+	return path;
+}
+
+static void append(const char *file, const char *what)
+{
+	FILE *f = fopen(file, "a");
+
+	CHECK(f != NULL);
+	fputs(what, f);
+	fclose(f);
+}
+
+static void start(struct ev_loop *loop, ev_stat *w, const char *file,
+		  double interval)
+{
+	ev_stat_init(w, say_stat, file, interval);
+	LABEL(w, "stat");
+	ev_stat_start(loop, w);
+	/* What is to come is watched for from the first wait on. */
+	ev_run(loop, EVRUN_NOWAIT);
+	CHECK_HEARD("");
+}
+
+/* Until something was said, in up to five seconds. */
+static void await(struct ev_loop *loop)
+{
+	double start_ = ev_time();
+	ev_timer t;
+
+	ev_timer_init(&t, NULL, 0., .02);
+	ev_set_cb(&t, say_timer);
+	for (;;) {
+		const char *text;
+
+		LABEL(&t, "t");
+		ev_timer_again(loop, &t);
+		ev_run(loop, EVRUN_ONCE);
+		text = heard();
+		if (strstr(text, "stat(1000)") != NULL)
+			break;
+		if (ev_time() - start_ > 5.)
+			FAIL("no change was noticed");
+	}
+	ev_timer_stop(loop, &t);
+}
+
+TEST(what_is_known_at_the_start)
+{
+	struct ev_loop *loop = make_loop();
+	ev_stat w;
+
+	append(name("file"), "12345");
+	start(loop, &w, path, 0.);
+	CHECK_INT(w.attr.st_size, ==, 5);
+	CHECK_INT(w.attr.st_nlink, ==, 1);
+	CHECK(ev_is_active(&w));
+	CHECK_INT(ev_run(loop, EVRUN_NOWAIT), ==, 1);
+	ev_stat_stop(loop, &w);
+	CHECK_INT(ev_run(loop, 0), ==, 0);
+	ev_loop_destroy(loop);
+}
+
+TEST(growing_and_going)
+{
+	struct ev_loop *loop = make_loop();
+	ev_stat w;
+
+	append(name("file"), "12345");
+	start(loop, &w, path, .2);
+	append(path, "678");
+	await(loop);
+	CHECK_INT(w.prev.st_size, ==, 5);
+	CHECK_INT(w.attr.st_size, ==, 8);
+	CHECK_SYS(unlink(path));
+	await(loop);
+	CHECK_INT(w.prev.st_nlink, ==, 1);
+	CHECK_INT(w.attr.st_nlink, ==, 0);
+	append(path, "x");
+	await(loop);
+	CHECK_INT(w.prev.st_nlink, ==, 0);
+	CHECK_INT(w.attr.st_nlink, ==, 1);
+	ev_stat_stop(loop, &w);
+	ev_loop_destroy(loop);
+}
+
+TEST(coming)
+{
+	struct ev_loop *loop = make_loop();
+	ev_stat w;
+
+	start(loop, &w, name("file"), .2);
+	CHECK_INT(w.attr.st_nlink, ==, 0);
+	append(path, "x");
+	await(loop);
+	CHECK_INT(w.attr.st_nlink, ==, 1);
+	ev_stat_stop(loop, &w);
+	ev_loop_destroy(loop);
+}
+
+TEST(replaced_by_another)
+{
+	struct ev_loop *loop = make_loop();
+	char other[300];
+	ev_stat w;
+
+	append(name("other"), "1234");
+	strcpy(other, path);
+	append(name("file"), "1");
+	start(loop, &w, path, .2);
+	CHECK_SYS(rename(other, path));
+	await(loop);
+	CHECK_INT(w.attr.st_size, ==, 4);
+	append(path, "5");
+	await(loop);
+	while (w.attr.st_size != 5)
+		await(loop);
+	ev_stat_stop(loop, &w);
+	ev_loop_destroy(loop);
+}
+
+TEST(a_missing_directory)
+{
+	struct ev_loop *loop = make_loop();
+	char dir[300];
+	ev_stat w;
+
+	strcpy(dir, name("dir"));
+	start(loop, &w, name("dir/file"), .2);
+	CHECK_SYS(mkdir(dir, 0700));
+	append(path, "x");
+	await(loop);
+	CHECK_INT(w.attr.st_nlink, ==, 1);
+	ev_stat_stop(loop, &w);
+	ev_loop_destroy(loop);
+}
+
+TEST(without_hints)
+{
+	struct ev_loop *loop = ev_loop_new(EVFLAG_NOINOTIFY |
+					   flags_of_method());
+	ev_stat w;
+
+	CHECK(loop != NULL);
+	append(name("file"), "1");
+	start(loop, &w, path, .05);
+	/* There is a shortest one. */
+	CHECK(w.interval > .107);
+	append(path, "2");
+	await(loop);
+	CHECK_INT(w.attr.st_size, ==, 2);
+	ev_stat_stop(loop, &w);
+	ev_loop_destroy(loop);
+}
+
+TEST(stat_now)
+{
+	struct ev_loop *loop = make_loop();
+	ev_stat w;
+
+	append(name("file"), "1");
+	ev_stat_init(&w, say_stat, path, 0.);
+	ev_stat_stat(loop, &w);
+	CHECK_INT(w.attr.st_size, ==, 1);
+	append(path, "2");
+	ev_stat_stat(loop, &w);
+	CHECK_INT(w.attr.st_size, ==, 2);
+	ev_stat_init(&w, say_stat, name("nothing"), 0.);
+	ev_stat_stat(loop, &w);
+	CHECK_INT(w.attr.st_nlink, ==, 0);
+	ev_loop_destroy(loop);
+}
+
+TEST(a_symbolic_link_itself)
+{
+	struct ev_loop *loop = make_loop();
+	ev_stat w;
+
+	CHECK_SYS(symlink("nowhere", name("link")));
+	ev_stat_init(&w, say_stat, path, 0.);
+	ev_stat_stat(loop, &w);
+	CHECK_INT(w.attr.st_nlink, ==, 1);
+	CHECK(S_ISLNK(w.attr.st_mode));
+	ev_loop_destroy(loop);
+}
+
+TEST(several_for_one_file)
+{
+	struct ev_loop *loop = make_loop();
+	ev_stat a, b;
+
+	append(name("file"), "1");
+	start(loop, &a, path, .2);
+	start(loop, &b, path, .2);
+	append(path, "2");
+	while (a.attr.st_size != 2 || b.attr.st_size != 2)
+		await(loop);
+	ev_stat_stop(loop, &a);
+	append(path, "3");
+	while (b.attr.st_size != 3)
+		await(loop);
+	CHECK_INT(a.attr.st_size, ==, 2);
+	ev_stat_stop(loop, &b);
+	ev_stat_stop(loop, &b);
+	CHECK_INT(ev_run(loop, 0), ==, 0);
+	ev_loop_destroy(loop);
+}
+
+TEST(destroyed_with_a_watcher)
+{
+	struct ev_loop *loop = make_loop();
+	ev_stat w;
+
+	append(name("file"), "1");
+	start(loop, &w, path, 0.);
+	ev_loop_destroy(loop);
+}
+
+static struct ev_loop *inherited;
+
+static void watch_on(void *_w)
+{
+	ev_stat *w = _w;
+
+	ev_loop_fork(inherited);
+	ev_run(inherited, EVRUN_NOWAIT);
+	heard();
+	append(path, "2");
+	await(inherited);
+	CHECK_INT(w->attr.st_size, ==, 2);
+}
+
+TEST(in_a_child)
+{
+	ev_stat w;
+
+	inherited = make_loop();
+	append(name("file"), "1");
+	start(inherited, &w, path, .2);
+	reap_child(fork_child(watch_on, &w));
+	await(inherited);
+	CHECK_INT(w.attr.st_size, ==, 2);
+	ev_stat_stop(inherited, &w);
+	ev_loop_destroy(inherited);
+}

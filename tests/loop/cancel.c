@@ -1,0 +1,286 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * cancel.c - tests of threads that are cancelled while their loops run.
+ *
+ * The wait is the only place where that may happen, so whatever the loop is at
+ * when it is cancelled, it leaves no lock held and nothing open.
+ */
+#include <sched.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <unistd.h>
+#include <sys/wait.h>
+#include <iv_event.h>
+#include <iv_event_raw.h>
+#include <iv_signal.h>
+#include <iv_thread.h>
+#include <iv_wait.h>
+#include <iv_work.h>
+#include "harness/test.h"
+
+/* What the thread to be cancelled has registered. */
+static struct {
+	struct iv_fd	fd;
+	struct iv_task	churn;
+	struct iv_timer	timer;
+	struct iv_event	event;
+	struct iv_event_raw	raw;
+	struct iv_signal	sig;
+	struct iv_work_pool	pool;
+	struct iv_work_item	item;
+	struct iv_wait_interest	child;
+} o;
+
+static int fds[2];
+static int ready, with_child;
+
+static void ignored(void *unused)
+{
+	(void)unused;
+}
+
+static void child_changed(void *unused, int status, const struct rusage *usage)
+{
+	(void)unused;
+	(void)usage;
+	CHECK(WIFEXITED(status));
+}
+
+static void leave(void *unused)
+{
+	(void)unused;
+	_exit(0);
+}
+
+/* Each turn: all that takes locks, opens, and closes. */
+static void churn(void *unused)
+{
+	(void)unused;
+	iv_signal_unregister(&o.sig);
+	CHECK_INT(iv_signal_register(&o.sig), ==, 0);
+	iv_event_raw_unregister(&o.raw);
+	CHECK_INT(iv_event_raw_register(&o.raw), ==, 0);
+	iv_event_raw_post(&o.raw);
+	iv_fd_unregister(&o.fd);
+	iv_fd_register(&o.fd);
+	iv_event_unregister(&o.event);
+	CHECK_INT(iv_event_register(&o.event), ==, 0);
+	iv_event_post(&o.event);
+	if (iv_timer_registered(&o.timer))
+		return;
+	timer_after(&o.timer, 1, churn, NULL);
+	iv_timer_register(&o.timer);
+}
+
+static void churn_again(void *unused)
+{
+	churn(unused);
+	iv_task_register(&o.churn);
+}
+
+static void worked(void *unused)
+{
+	(void)unused;
+	iv_work_pool_submit_work(&o.pool, &o.item);
+}
+
+static void register_all(void)
+{
+	IV_FD_INIT(&o.fd);
+	o.fd.fd = fds[0];
+	o.fd.handler_in = ignored;
+	iv_fd_register(&o.fd);
+	IV_EVENT_INIT(&o.event);
+	o.event.handler = ignored;
+	CHECK_INT(iv_event_register(&o.event), ==, 0);
+	IV_EVENT_RAW_INIT(&o.raw);
+	o.raw.handler = ignored;
+	CHECK_INT(iv_event_raw_register(&o.raw), ==, 0);
+	IV_SIGNAL_INIT(&o.sig);
+	o.sig.signum = SIGUSR1;
+	o.sig.handler = ignored;
+	CHECK_INT(iv_signal_register(&o.sig), ==, 0);
+	IV_TIMER_INIT(&o.timer);
+	IV_TASK_INIT(&o.churn);
+}
+
+static void start_work(void)
+{
+	IV_WORK_POOL_INIT(&o.pool);
+	o.pool.max_threads = 1;
+	CHECK_INT(iv_work_pool_create(&o.pool), ==, 0);
+	IV_WORK_ITEM_INIT(&o.item);
+	o.item.work = ignored;
+	o.item.completion = worked;
+	worked(NULL);
+}
+
+static void start_child(void)
+{
+	IV_WAIT_INTEREST_INIT(&o.child);
+	o.child.handler = child_changed;
+	CHECK_INT(iv_wait_interest_register_spawn(&o.child, leave, NULL), ==,
+		  0);
+}
+
+static void *run_loop(void *unused)
+{
+	int state;
+
+	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &state);
+	iv_init();
+	register_all();
+	if (with_child) {
+		start_work();
+		start_child();
+	}
+	o.churn.handler = churn_again;
+	iv_task_register(&o.churn);
+	__atomic_store_n(&ready, 1, __ATOMIC_RELEASE);
+	pthread_setcancelstate(state, &state);
+	iv_main();
+	return unused;
+}
+
+/*
+ * AddressSanitizer leaves the frames of a cancelled thread poisoned;
+ * ThreadSanitizer no longer counts what it does with atomic variables, not
+ * even in a destructor of its own data that takes a lock.
+ */
+static void require_no_sanitizer(void)
+{
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+	SKIP("this sanitizer does not follow cancelled threads");
+#endif
+}
+
+static unsigned random_up_to(unsigned n)
+{
+	static unsigned seed = 1;
+
+	seed = seed * 1103515245 + 12345;
+	return (seed >> 8) % n;
+}
+
+static void cancel_one(int i)
+{
+	unsigned spins = random_up_to(3000);
+	pthread_t tid;
+	void *result;
+
+	with_child = i % 8 == 0;
+	ready = 0;
+	CHECK_INT(thread_create(pthread_create, &tid, NULL, run_loop, NULL),
+		  ==, 0);
+	while (!__atomic_load_n(&ready, __ATOMIC_ACQUIRE))
+		sched_yield();
+	while (spins-- > 0)
+		if (spins % 500 == 0)
+			pthread_kill(tid, SIGUSR1);
+	CHECK_INT(pthread_cancel(tid), ==, 0);
+	/* The wait of a busy loop does not sleep, but is one all the same. */
+	pthread_kill(tid, SIGUSR1);
+	CHECK_INT(pthread_join(tid, &result), ==, 0);
+	CHECK_PTR(result, ==, PTHREAD_CANCELED);
+	if (with_child)
+		iv_work_pool_put(&o.pool);
+	/* Its channel is the program's, as a descriptor would be. */
+	close(o.raw.event_rfd.fd);
+	if (o.raw.event_wfd != o.raw.event_rfd.fd)
+		close(o.raw.event_wfd);
+	CHECK_INT(fd_is_open(fds[0]), ==, 1);
+}
+
+static void *wait_for_signals(void *unused)
+{
+	int cancel;
+
+	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel);
+	iv_init();
+	IV_SIGNAL_INIT(&o.sig);
+	o.sig.signum = SIGUSR1;
+	o.sig.handler = ignored;
+	CHECK_INT(iv_signal_register(&o.sig), ==, 0);
+	__atomic_store_n(&ready, 1, __ATOMIC_RELEASE);
+	pthread_setcancelstate(cancel, &cancel);
+	iv_main();
+	return unused;
+}
+
+static void cancel_told(unsigned spins)
+{
+	pthread_t tid;
+	void *result;
+
+	ready = 0;
+	CHECK_INT(thread_create(pthread_create, &tid, NULL, wait_for_signals,
+				NULL), ==, 0);
+	while (!__atomic_load_n(&ready, __ATOMIC_ACQUIRE))
+		sched_yield();
+	pthread_kill(tid, SIGUSR1);
+	while (spins-- > 0)
+		__asm__ volatile ("");
+	CHECK_INT(pthread_cancel(tid), ==, 0);
+	pthread_kill(tid, SIGUSR1);
+	CHECK_INT(pthread_join(tid, &result), ==, 0);
+}
+
+/* All locks of signals and children are free. */
+static void use_all(void)
+{
+	iv_init();
+	register_all();
+	churn(NULL);
+	raise(SIGUSR1);
+	start_child();
+	quit_after_turns(3);
+	iv_main();
+	iv_wait_interest_kill(&o.child, SIGKILL);
+	iv_wait_interest_unregister(&o.child);
+	iv_signal_unregister(&o.sig);
+	iv_event_raw_unregister(&o.raw);
+	iv_event_unregister(&o.event);
+	iv_fd_unregister(&o.fd);
+	if (iv_timer_registered(&o.timer))
+		iv_timer_unregister(&o.timer);
+	iv_deinit();
+}
+
+static void reap_all(void)
+{
+	while (waitpid(-1, NULL, 0) > 0)
+		;
+}
+
+TEST(loops_are_cancelled_at_any_moment)
+{
+	int n = time_scale() > 1 ? 30 : 500, i;
+
+	require_no_sanitizer();
+	time_limit(120);
+	make_socketpair(fds);
+	/* One that comes before anybody has registered it. */
+	CHECK(signal(SIGUSR1, SIG_IGN) != SIG_ERR);
+	for (i = 0; i < n; i++)
+		cancel_one(i);
+	use_all();
+	reap_all();
+	CHECK(signal(SIGUSR1, SIG_DFL) != SIG_ERR);
+	close_pair(fds);
+}
+
+/*
+ * The request may be on its way before the signal handler turns cancellation
+ * off, and arrive when it has the lock.
+ */
+TEST(while_the_signal_handler_runs)
+{
+	int n = time_scale() > 1 ? 100 : 6000, i;
+
+	require_no_sanitizer();
+	time_limit(120);
+	CHECK(signal(SIGUSR1, SIG_IGN) != SIG_ERR);
+	for (i = 0; i < n; i++)
+		cancel_told((unsigned)i * 37 % 12000);
+	CHECK(signal(SIGUSR1, SIG_DFL) != SIG_ERR);
+}

@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * io.c - tests of reading, writing and closing without being cancelled.
+ */
+#include "config.h"
+#include <pthread.h>
+#include <unistd.h>
+#include "sys/sys.h"
+#include "harness/test.h"
+
+static int fds[2];
+static int calls;
+
+/* Cancelled before its first call, it must make all of them nevertheless. */
+static void *cancelled_first(void *unused)
+{
+	char byte = 'x';
+
+	(void)unused;
+	pthread_cancel(pthread_self());
+	calls += ivi_write(fds[1], &byte, 1) == 1;
+	calls += ivi_read(fds[0], &byte, 1) == 1;
+	ivi_close(fds[0]);
+	calls++;
+	ivi_close(fds[1]);
+	calls++;
+	pthread_testcancel();
+	calls = 100;
+	return NULL;
+}
+
+TEST_ONCE(none_is_a_cancellation_point)
+{
+	pthread_t tid;
+
+	make_pipe(fds);
+	CHECK_INT(pthread_create(&tid, NULL, cancelled_first, NULL), ==, 0);
+	CHECK_INT(pthread_join(tid, NULL), ==, 0);
+	CHECK_INT(calls, ==, 4);
+	CHECK_INT(fd_is_open(fds[0]), ==, 0);
+	CHECK_INT(fd_is_open(fds[1]), ==, 0);
+}
+
+TEST_ONCE(errors_are_negative_errno_values)
+{
+	char byte = 'x';
+
+	CHECK_INT(ivi_read(-1, &byte, 1), ==, -EBADF);
+	CHECK_INT(ivi_write(-1, &byte, 1), ==, -EBADF);
+}
+
+TEST_ONCE(close_keeps_errno)
+{
+	errno = EXDEV;
+	ivi_close(-1);
+	CHECK_INT(errno, ==, EXDEV);
+}
+
+TEST_ONCE(the_state_found_is_restored)
+{
+	int state;
+
+	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &state);
+	ivi_close(-1);
+	pthread_setcancelstate(state, &state);
+	CHECK_INT(state, ==, PTHREAD_CANCEL_DISABLE);
+	ivi_close(-1);
+	pthread_setcancelstate(PTHREAD_CANCEL_ENABLE, &state);
+	CHECK_INT(state, ==, PTHREAD_CANCEL_ENABLE);
+}
