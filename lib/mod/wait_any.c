@@ -113,7 +113,11 @@ static void look(void *_t)
 static int any_init(void *_t)
 {
 	struct any *t = _t;
+	int ret = ivi_signal_prepare();
 
+	if (ret < 0)
+		return ret;
+	ivi_claims_enter();
 	t->sigchld.signum = SIGCHLD;
 	t->sigchld.cookie = t;
 	t->sigchld.handler = look;
@@ -123,12 +127,13 @@ static int any_init(void *_t)
 	IV_TIMER_INIT(&t->later);
 	t->later.cookie = t;
 	t->later.handler = look;
-	return ivi_signal_prepare();
+	return 0;
 }
 
 static void stop(struct any *t)
 {
 	if (is_live(t)) {
+		ivi_claims_wake(NULL);
 		iv_signal_unregister(&t->sigchld);
 		__atomic_store_n(&taken, 0, __ATOMIC_RELAXED);
 	}
@@ -146,6 +151,13 @@ static void any_fini(void *_t)
 
 	if (t->any != NULL)
 		stop(t);
+	ivi_claims_leave();
+}
+
+static void any_abandon(void *unused)
+{
+	(void)unused;
+	ivi_claims_leave();
 }
 
 static void any_dump(void *_t, int fd)
@@ -163,6 +175,7 @@ static const struct ivi_slot slot = {
 	.size	= sizeof(struct any),
 	.init	= any_init,
 	.fini	= any_fini,
+	.abandon = any_abandon,
 	.dump	= any_dump,
 };
 
@@ -183,6 +196,7 @@ static int start(struct any *t, struct iv_wait_any *any)
 	w->registered = REGISTERED;
 	w->generation = ivi_fork_generation();
 	t->any = any;
+	ivi_claims_wake(&t->sigchld);
 	if (!iv_task_registered(&t->look))
 		iv_task_register(&t->look);
 	return 0;
