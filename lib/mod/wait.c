@@ -420,6 +420,45 @@ static void children_dump(void *_t, int fd)
 	dump_list(&t->ended, fd);
 }
 
+/* Those of LIST are N, of whom BLIND are not watched; false if one is not as
+   ALIVE says. */
+static bool verify_list(const struct children *t,
+			const struct iv_list_head *list, bool alive, unsigned *n,
+			unsigned *blind)
+{
+	const struct iv_list_head *lh;
+
+	iv_list_for_each (lh, list) {
+		const struct child *c = iv_container_of(lh, struct child, node);
+
+		if (c->owner != t || c->alive != alive ||
+		    lh->next->prev != lh)
+			return false;
+		++*n;
+		*blind += alive && !iv_fd_registered(&c->pidfd);
+	}
+	return true;
+}
+
+static const char *children_verify(void *_t, long *objects)
+{
+	struct children *t = _t;
+	unsigned n = 0, blind = 0;
+
+	if (!verify_list(t, &t->living, true, &n, &blind) ||
+	    !verify_list(t, &t->sweeping, true, &n, &blind) ||
+	    !verify_list(t, &t->ended, false, &n, &blind))
+		return "has an iv_wait_interest in the wrong list";
+	*objects += n;
+	if (n != t->count)
+		return "has not as many iv_wait_interests as it counts";
+	if (blind != t->blind)
+		return "has not as many children without pidfd as it counts";
+	if (n > 0 && !t->held && t->hooked == 0)
+		return "does not keep the loop running for iv_wait_interests";
+	return NULL;
+}
+
 static const struct ivi_slot slot = {
 	.index	= IVI_SLOT_WAIT,
 	.size	= sizeof(struct children),
@@ -427,6 +466,7 @@ static const struct ivi_slot slot = {
 	.fini	= children_fini,
 	.abandon = children_abandon,
 	.dump	= children_dump,
+	.verify	= children_verify,
 };
 
 /* ---- Registering --------------------------------------------------------------------- */

@@ -34,6 +34,7 @@ IVI_OVERLAY(iv_wait_any, pad, ivi_wait_any)
 /* In the loop that has registered one. */
 struct any {
 	struct iv_wait_any	*any;	/* or NULL */
+	unsigned	generation;	/* of the process that has it */
 	struct iv_signal	sigchld;
 	struct iv_task	look;
 	struct iv_timer	later;
@@ -170,6 +171,21 @@ static void any_dump(void *_t, int fd)
 			  t->any->cookie);
 }
 
+/* In a forked child an inherited one may be gone. */
+static const char *any_verify(void *_t, long *objects)
+{
+	struct any *t = _t;
+
+	if (t->any == NULL)
+		return iv_task_registered(&t->look) ||
+		       iv_timer_registered(&t->later) ?
+		       "looks at children for no iv_wait_any" : NULL;
+	++*objects;
+	return t->generation != ivi_fork_generation() || is_live(t) ? NULL :
+	       "has an iv_wait_any that was freed or overwritten while it was "
+	       "registered";
+}
+
 static const struct ivi_slot slot = {
 	.index	= IVI_SLOT_WAIT_ANY,
 	.size	= sizeof(struct any),
@@ -177,6 +193,7 @@ static const struct ivi_slot slot = {
 	.fini	= any_fini,
 	.abandon = any_abandon,
 	.dump	= any_dump,
+	.verify	= any_verify,
 };
 
 /* ---- Registering ------------------------------------------------------------------- */
@@ -196,6 +213,7 @@ static int start(struct any *t, struct iv_wait_any *any)
 	w->registered = REGISTERED;
 	w->generation = ivi_fork_generation();
 	t->any = any;
+	t->generation = w->generation;
 	ivi_claims_wake(&t->sigchld);
 	if (!iv_task_registered(&t->look))
 		iv_task_register(&t->look);
