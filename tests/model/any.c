@@ -179,13 +179,16 @@ void c_any_probe(unsigned a, unsigned b)
 	       "iv_wait_any_registered()", 0);
 }
 
-/* Forked, and at its end at once; some of them together. */
+/* Forked, and at its end at once; some of them together, with or without an
+   interest. */
 void c_any_zombie(unsigned a, unsigned b)
 {
 	FOR(n, 1 + (int)(b % CHILDREN)) {
 		unsigned i = a + (unsigned)n;
 
 		c_child_fork(i, b);
+		if (b >> n & 16)
+			c_child_register(i, b);
 		if (b & 64)
 			c_child_kill(i, b >> 2 & 2);
 		else
