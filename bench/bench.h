@@ -21,7 +21,7 @@
  *	    work_open(threads) work_close() work_submit(j, work, done, cookie)
  *	    work_continue(j, work, done, cookie) by work, if HAVE_CONTINUE
  *	programs_run(n), if HAVE_PROGRAMS: starts /bin/true and waits for it
- * With HAVE_FOLLOW it is a libivykis that has iv_follow.
+ * With HAVE_FOLLOW it is a libivykis that has iv_follow and iv_alarm.
  */
 #ifndef BENCH_H
 #define BENCH_H
@@ -85,7 +85,7 @@ struct workload {
 
 extern const struct workload fd_workloads[], timer_workloads[],
 	post_workloads[], work_workloads[], echo_workloads[],
-	file_workloads[], program_workloads[], size_workloads[],
-	edge_workloads[];
+	file_workloads[], alarm_workloads[], program_workloads[],
+	size_workloads[], edge_workloads[];
 
 #endif

@@ -4,8 +4,8 @@
 # against what is installed: no -I of this tree comes before that.
 
 BENCH_SOURCES = bench/main.c bench/fds.c bench/timers.c bench/posts.c \
-	bench/works.c bench/echo.c bench/files.c bench/programs.c \
-	bench/sizes.c bench/bench.h
+	bench/works.c bench/echo.c bench/files.c bench/alarms.c \
+	bench/programs.c bench/sizes.c bench/bench.h
 BENCH_PEERS = bench/bench-libivykis bench/bench-libev bench/bench-libevent \
 	bench/bench-libuv bench/bench-ev
 EXTRA_PROGRAMS = bench/bench-ours bench/bench-raw $(BENCH_PEERS) \

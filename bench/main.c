@@ -105,7 +105,8 @@ void report(long ops, long long amount)
 static const struct workload *const all[] = {
 #ifndef ONLY_EDGES
 	fd_workloads, timer_workloads, post_workloads, work_workloads,
-	echo_workloads, file_workloads, program_workloads, size_workloads,
+	echo_workloads, file_workloads, alarm_workloads, program_workloads,
+	size_workloads,
 #endif
 #ifdef EDGES
 	edge_workloads,

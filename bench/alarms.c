@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * alarms.c - many alarms: computing them anew, as they are when their clock is
+ * set, and waiting for them.
+ */
+#include "bench.h"
+
+#ifdef HAVE_FOLLOW
+
+#include <sys/resource.h>
+#include <iv_alarm.h>
+
+static struct iv_alarm *alarms;
+
+static void rings(void *unused)
+{
+	(void)unused;
+	die("an alarm rings");
+}
+
+/* Each hour, from some second of it on that is not near. */
+static void add_alarms(long n)
+{
+	time_t now = time(NULL);
+	uint64_t seed = 1;
+	long i;
+
+	if (n < 1)
+		die("alarms: 1 <= ALARMS");
+	alarms = need_memory((size_t)n, sizeof(*alarms));
+	loop_open(false);
+	for (i = 0; i < n; i++) {
+		struct iv_alarm *a = &alarms[i];
+
+		IV_ALARM_INIT(a);
+		a->at.tv_sec = now + 600 + (time_t)(rnd(&seed) % 2400);
+		a->interval.tv_sec = 3600;
+		a->handler = rings;
+		if (iv_alarm_register(a) < 0)
+			die("iv_alarm_register: %s", strerror(errno));
+	}
+}
+
+static void drop_alarms(long n)
+{
+	long i;
+
+	for (i = 0; i < n; i++)
+		iv_alarm_unregister(&alarms[i]);
+	free(alarms);
+	loop_close();
+}
+
+static void run_again(const long *arg)
+{
+	long i, n = arg[0];
+
+	add_alarms(n);
+	meter_start();
+	for (i = 0; i < arg[1]; i++)
+		iv_alarm_again(&alarms[i % n]);
+	meter_stop(arg[1]);
+	drop_alarms(n);
+}
+
+TIMER_HANDLER(over)
+{
+	(void)TIMER_COOKIE;
+	loop_stop();
+}
+
+static long sleeps(void)
+{
+	struct rusage usage;
+
+	getrusage(RUSAGE_SELF, &usage);
+	return usage.ru_nvcsw;
+}
+
+/* As follow-idle. */
+static void run_idle(const long *arg)
+{
+	struct timer_watch *t = need_memory(1, sizeof(*t));
+	long before;
+
+	add_alarms(arg[0]);
+	timer_init(t, over, NULL);
+	timer_start(t, 1 * MS);
+	loop_run();
+	timer_start(t, arg[1] * MS);
+	before = sleeps();
+	loop_run();
+	report(1, sleeps() - before);
+	drop_alarms(arg[0]);
+	free(t);
+}
+
+#endif
+
+const struct workload alarm_workloads[] = {
+#ifdef HAVE_FOLLOW
+	{ "alarm-again", "ALARMS TIMES", run_again },
+	{ "alarm-idle", "ALARMS MS", run_idle },
+#endif
+	{ NULL, NULL, NULL },
+};
