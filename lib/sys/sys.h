@@ -408,6 +408,9 @@ struct ivi_slot {
 	void	(*abandon)(void *state);
 	/* iv_dump(): a line by ivi_print() for each object; may be NULL. */
 	void	(*dump)(void *state, int fd);
+	/* In debug builds, after the tasks of a turn: what is wrong ("has ..."),
+	   or NULL; adds to OBJECTS how many there are.  May be NULL. */
+	const char *(*verify)(void *state, long *objects);
 };
 
 /* The calling thread's state; NULL and errno if it cannot be made. */
