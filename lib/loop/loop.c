@@ -330,6 +330,8 @@ static void leave(struct ivi_loop *loop, uintptr_t frame)
 
 static void come_to(struct ivi_loop *loop)
 {
+	if (ivi_exit_watch(thread_ends) < 0)
+		iv_fatal("iv_loop_enter: out of memory");
 	take("iv_loop_enter", loop);
 	if (loop->run.away)
 		ivi_run_away(loop, false);
@@ -342,8 +344,6 @@ IVI_PUBLIC struct iv_loop *iv_loop_enter(struct iv_loop *handle)
 
 	if (loop == before)
 		return returned;
-	if (ivi_exit_watch(thread_ends) < 0)
-		iv_fatal("iv_loop_enter: out of memory");
 	if (loop != NULL)
 		come_to(loop);
 	if (before != NULL)
