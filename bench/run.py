@@ -6,7 +6,8 @@
 
 DIRECTORY has bench-NAME for each contestant.  Results go to results.csv and
 pictures (*.svg, *.png) to the same place: curves, and standing, which has a
-bar for each row: ours to the best of the peers.
+bar for each row: ours to the best of the peers, or to raw where there is none;
+and standing-libev, of libev's interface on ours to libev.
 """
 import argparse
 import csv
@@ -294,22 +295,30 @@ def print_summary(table, names):
 
 # ---- Where ours stands -----------------------------------------------------
 
-def standings(table):
-    """Ours to the best peer, by row, where there is a peer."""
+def ratio_of(mine, best):
+    """Of counts, none at all may be the best."""
+    if best > 0.005:
+        return mine / best
+    return 1.0 if mine <= 0.005 else float("inf")
+
+
+def standings(table, mine, peers, limit):
+    """MINE to the best peer, or to the limit if a row has no peer."""
     found = []
     for text, values in table:
-        peers = [statistics.median(values[n]) for n in PEERS if n in values]
-        peers = [m for m in peers if m > 0]  # a timer that is early: no
-        if "ours" in values and peers:
-            mine = statistics.median(values["ours"])
-            found.append((text, mine / min(peers)))
+        medians = {n: statistics.median(v) for n, v in values.items()}
+        others = [medians[n] for n in peers if n in medians]
+        if not others and limit in medians:
+            text, others = f"{text} / {limit}", [medians[limit]]
+        others = [m for m in others if m >= 0]  # a timer that is early: no
+        if mine in medians and others:
+            found.append((text, ratio_of(medians[mine], min(others))))
     return found
 
 
-def print_standings(found):
+def print_standings(found, claim):
     behind = [(text, ratio) for text, ratio in found if ratio > LEVEL]
-    print(f"\nOurs is behind the best peer in {len(behind)} of {len(found)} "
-          "rows.")
+    print(f"\n{claim} in {len(behind)} of {len(found)} rows.")
     for text, ratio in sorted(behind, key=lambda b: -b[1]):
         print(f"{ratio:8.2f}  {text}")
 
@@ -365,18 +374,18 @@ def draw(directory, name, curve):
                                      for c in curve))
 
 
-def draw_standings(directory, found):
+def draw_standings(directory, name, caption, found):
     """A bar from 1 to the ratio of each row; off the scale is its end."""
     rows = "".join(f'{min(max(ratio, 0.1), 10):.3f} {-i} "{text}" '
                    f"{2 if ratio > LEVEL else 1} {ratio:.2f}\n"
                    for i, (text, ratio) in enumerate(found))
     script = f"$rows << E\n{rows}E\n" \
-        "set title 'ours / best peer'; unset key; set logscale x\n" \
+        f"set title '{caption}'; unset key; set logscale x\n" \
         "set xrange [0.1:10]; set xtics (0.1, 0.2, 0.5, 1, 2, 5, 10)\n" \
         f"set yrange [{-len(found)}:1]; set grid x; set ytics font ',10'\n" \
         "set style fill solid; set linetype 1 lc rgb '#3a7d44'\n" \
         "set linetype 2 lc rgb '#c0392b'\n"
-    plot(os.path.join(directory, "standing"), f"900,{80 + 14 * len(found)}",
+    plot(os.path.join(directory, name), f"900,{80 + 14 * len(found)}",
          script, "plot $rows using 1:2:(1):1:($2-0.4):($2+0.4):4:ytic(3) "
          "with boxxyerror lc variable, $rows using (0.11):2:5 with labels "
          "left font ',8'")
@@ -447,12 +456,18 @@ def main():
         records.append((r, args, values))
     table = [(title(r, args), v) for r, args, v in records]
     print_summary(table, list(programs))
-    found = standings(table)
-    print_standings(found)
+    found = standings(table, "ours", PEERS, "raw")
+    print_standings(found, "Ours is behind the best peer, or raw if there is "
+                    "none,")
+    found_ev = standings(table, "ev", ["libev"], None)
+    print_standings(found_ev, "Libev's interface on ours is behind libev")
     write_csv(os.path.join(a.directory, "results.csv"), records)
     if shutil.which("gnuplot"):
         if found:
-            draw_standings(a.directory, found)
+            draw_standings(a.directory, "standing", "ours / best peer", found)
+        if found_ev:
+            draw_standings(a.directory, "standing-libev",
+                           "libev on ours / libev", found_ev)
         for name, curve in curves_of(records).items():
             draw(a.directory, name, curve)
     else:
