@@ -52,6 +52,32 @@ TEST_ONCE(errors_are_negative_errno_values)
 	CHECK_INT(ivi_write(-1, &byte, 1), ==, -EBADF);
 }
 
+/* Whatever errno has been before. */
+TEST_ONCE(nothing_moved_is_no_error)
+{
+	char byte;
+
+	make_pipe(fds);
+	errno = EINTR;
+	CHECK_INT(ivi_write(fds[1], "", 0), ==, 0);
+	CHECK_SYS(close(fds[1]));
+	errno = EINTR;
+	CHECK_INT(ivi_read(fds[0], &byte, 1), ==, 0);
+	CHECK_SYS(close(fds[0]));
+}
+
+TEST_ONCE(the_end_of_one_direction)
+{
+	char byte;
+
+	make_socketpair(fds);
+	ivi_fd_end(fds[0]);
+	CHECK_INT(ivi_read(fds[1], &byte, 1), ==, 0);
+	CHECK_INT(ivi_write(fds[1], "x", 1), ==, 1);
+	CHECK_INT(ivi_read(fds[0], &byte, 1), ==, 1);
+	close_pair(fds);
+}
+
 /* What the call waits for comes with the last of these signals. */
 #define SIGNALS	20
 
