@@ -39,7 +39,7 @@ bpftrace() {
 perf() {
 	(cd "$tmp" && HOME=$tmp timeout 60 unshare -m sh -c '
 		mount -t tracefs tracefs /sys/kernel/tracing 2>/dev/null
-		exec perf "$@"' sh "$@" </dev/null)
+		perf "$@"' sh "$@" </dev/null)
 }
 
 # commands_for QUESTION PATTERN [TOOL]: those for gdb in the section, of PROCESS

@@ -107,7 +107,7 @@ def plain(text):
 
 
 def read_pages():
-    paths = sorted(glob.glob(os.path.join(SRC, "man3", "*.3")))
+    paths = sorted(glob.glob(os.path.join(SRC, "man[37]", "*.[37]")))
     pages = [Page(os.path.relpath(path, SRC)) for path in paths]
     return {page.name: page for page in pages}
 
@@ -185,6 +185,47 @@ def check_names(pages):
         for name in page.names() if name not in pages))
     case("aliases lead to pages that name them", "".join(
         bad_alias(page, pages) for page in pages.values() if page.target))
+
+
+# ---- Names of others --------------------------------------------------------
+
+# Where what ivykis_migrate speaks of is declared; the system may lack some.
+MIGRATE_FROM = {
+    "libev": os.path.join(SRC, "include/ivykis-ev/ev.h"),
+    "libuv": "/usr/include/uv.h",
+    "libevent": "/usr/include/event2/*.h",
+    "evio": os.path.join(SRC, "include/ivykis-evio/evio.h"),
+}
+
+
+def read_headers(pattern):
+    return "".join(read(path) for path in glob.glob(pattern))
+
+
+def check_migrate(page, pages):
+    """It has names that exist, and all that README has in its table."""
+    ours = set(re.findall(r"\b(?:iv|IV)_\w+", page.text)) - {
+        "IV_EXCLUDE_POLL_METHOD"}
+    case("%s: our names have pages" % page.name,
+         "\n".join(undocumented(pages, ours)))
+    words = set(re.findall(r"\w+", page.text))
+    table = set(re.findall(r"\b(?:ev|EV|EVRUN|EVLOOP|uv|UV|event|evtimer|"
+                           r"evsignal|evconnlistener)_\w+|\bEVLOOP_\w+",
+                           re.search(r"^\| ivykis \| libev.*?\n\n",
+                                     read("README.md"), re.M | re.S).group()))
+    case("%s: README has no more" % page.name, "\n".join(
+        name for name in sorted(table - words)
+        if not any(word.startswith(re.sub("_t$", "_", name))
+                   for word in words)))
+    for library, pattern in MIGRATE_FROM.items():
+        text = read_headers(pattern)
+        part = re.search(r"^\.Ss From %s\n(.*?)(?=^\.S[hs] |\Z)" % library,
+                         page.text, flags=re.M | re.S).group(1)
+        names = set(re.findall(r"(?:Fn|Dv) (\w+)", "".join(
+            re.findall(r"^\.It .*\n", part, flags=re.M))))
+        case("%s: names of %s" % (page.name, library), None if not text else
+             " ".join(sorted(name for name in names
+                             if not re.search(r"\b%s\b" % name, text))))
 
 
 # ---- SYNOPSIS ---------------------------------------------------------------
@@ -455,6 +496,7 @@ def main():
     check_form(pages, "mandoc", lint)
     check_form(pages, "man", man_warnings)
     check_names(pages)
+    check_migrate(pages["ivykis_migrate"], pages)
     for page in pages.values():
         if page.target is not None:
             continue
