@@ -187,6 +187,25 @@ def check_names(pages):
         bad_alias(page, pages) for page in pages.values() if page.target))
 
 
+# ---- Since when -------------------------------------------------------------
+
+
+def since_is_missing(page, name, version):
+    """A page of which only a part is new says which."""
+    history = page.section("HISTORY")
+    return version not in history or (
+        "0." in history and not re.search(r"\b%s\b" % name, history))
+
+
+def check_since(pages):
+    node = re.search(r"^IVYKIS_(1\.\d+) \{\n(.*?)^\}",
+                     read("lib", "libivykis.map.in"), flags=re.M | re.S)
+    names = re.findall(r"([a-z_]\w+);", node.group(2))
+    case("pages say since when there is what is new", "\n".join(
+        name for name in names if since_is_missing(
+            pages[pages[name].target or name], name, node.group(1))))
+
+
 # ---- Names of others --------------------------------------------------------
 
 # Where what ivykis_migrate speaks of is declared; the system may lack some.
@@ -496,6 +515,7 @@ def main():
     check_form(pages, "mandoc", lint)
     check_form(pages, "man", man_warnings)
     check_names(pages)
+    check_since(pages)
     check_migrate(pages["ivykis_migrate"], pages)
     for page in pages.values():
         if page.target is not None:
