@@ -41,6 +41,9 @@ COMPAT = {
     "evio2": ("ivykis-evio", "-DEVIO_COMPAT=2", "lib/libivykis-evio2.a"),
 }
 
+LOOKED_FOR = ("epoll", "signal", "child", "idle", "libev", "libevent", "libuv",
+              "poll", "socket", "thread", "timeout", "timer")
+
 results = []
 
 
@@ -183,6 +186,10 @@ def check_names(pages):
     case("every name in NAME has a page", "".join(
         "%s: %s\n" % (page.name, name) for page in pages.values()
         for name in page.names() if name not in pages))
+    about = " ".join(re.findall(r"^\.Nd (.*)", "\n".join(
+        page.text for page in pages.values()), flags=re.M))
+    case("apropos(1) finds what a newcomer looks for", " ".join(
+        word for word in LOOKED_FOR if word not in about))
     case("aliases lead to pages that name them", "".join(
         bad_alias(page, pages) for page in pages.values() if page.target))
 
