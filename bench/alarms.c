@@ -5,7 +5,7 @@
  */
 #include "bench.h"
 
-#ifdef HAVE_FOLLOW
+#ifdef HAVE_ALARMS
 
 #include <sys/resource.h>
 #include <iv_alarm.h>
@@ -98,7 +98,7 @@ static void run_idle(const long *arg)
 #endif
 
 const struct workload alarm_workloads[] = {
-#ifdef HAVE_FOLLOW
+#ifdef HAVE_ALARMS
 	{ "alarm-again", "ALARMS TIMES", run_again },
 	{ "alarm-idle", "ALARMS MS", run_idle },
 #endif

@@ -70,6 +70,9 @@ void ivi_fd_end(int fd);
 ssize_t ivi_read(int fd, void *buf, size_t size);
 ssize_t ivi_write(int fd, const void *buf, size_t size);
 
+/* The same, async-signal-safe whatever the signal has interrupted. */
+ssize_t ivi_write_in_handler(int fd, const void *buf, size_t size);
+
 /* ---- fd.c -------------------------------------------------------------- */
 
 int ivi_fd_cloexec(int fd);

@@ -6,7 +6,9 @@
 #include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 #include <sys/wait.h>
+#include <unistd.h>
 #ifdef __linux__
 #include <sys/syscall.h>
 #endif
@@ -94,6 +96,46 @@ TEST_ONCE(a_child_that_nobody_was_told_of_is_noticed)
 	ivi_fork_notice();
 	CHECK_INT(ivi_fork_generation(), ==, generation);
 }
+
+#if defined(__linux__) && !defined(__s390__) && defined(MADV_WIPEONFORK)
+/* Whether the word was wiped is seen in memory. */
+TEST_ONCE(to_look_costs_no_system_call)
+{
+	size_t size = (size_t)sysconf(_SC_PAGESIZE);
+	void *page = mmap(NULL, size, PROT_READ | PROT_WRITE,
+			  MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	CHECK(page != MAP_FAILED);
+	if (madvise(page, size, MADV_WIPEONFORK) < 0)
+		SKIP("this kernel wipes no pages");
+	munmap(page, size);
+	generation = ivi_fork_generation();
+	deny_syscall(SYS_getpid, EPERM);
+	ivi_fork_notice();
+	CHECK_INT(ivi_fork_generation(), ==, generation);
+}
+
+static void begin_again(void *path)
+{
+	execl(path, path, "-n", "a_child_that_nobody_was_told_of_is_noticed",
+	      (char *)NULL);
+	_exit(1);
+}
+
+/* In a process that gets no such page, getpid(2) tells. */
+TEST_ONCE(noticed_without_a_page_that_is_wiped)
+{
+	char path[4096];
+	ssize_t n = CHECK_SYS(readlink("/proc/self/exe", path,
+				       sizeof(path) - 1));
+
+	path[n] = '\0';
+	if (strstr(path, "fork") == NULL)
+		SKIP("%s runs this program", path);
+	deny_syscall(SYS_madvise, EINVAL);
+	reap_child(fork_child(begin_again, path));
+}
+#endif
 
 /* ---- The gate ------------------------------------------------------------------ */
 
