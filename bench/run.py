@@ -388,7 +388,7 @@ def draw_standings(directory, name, caption, found):
         f"set yrange [{-len(found)}:1]; set grid x; set ytics font ',10'\n" \
         "set style fill solid; set linetype 1 lc rgb '#3a7d44'\n" \
         "set linetype 2 lc rgb '#c0392b'\n"
-    plot(os.path.join(directory, name), f"900,{80 + 14 * len(found)}",
+    plot(os.path.join(directory, name), f"900,{120 + 14 * len(found)}",
          script, "plot $rows using 1:2:(1):1:($2-0.4):($2+0.4):4:ytic(3) "
          "with boxxyerror lc variable, $rows using (0.11):2:5 with labels "
          "left font ',8'")
