@@ -20,8 +20,10 @@
  *	struct job, if HAVE_WORK
  *	    work_open(threads) work_close() work_submit(j, work, done, cookie)
  *	    work_continue(j, work, done, cookie) by work, if HAVE_CONTINUE
+ *	struct file_watch, if HAVE_FILES	FILE_HANDLER(name) with FILE_COOKIE
+ *	    file_start(f, name, fd, handler, cookie) file_stop()
+ *	    file_offset(f)	where the handler keeps how much it has read
  *	programs_run(n), if HAVE_PROGRAMS: starts /bin/true and waits for it
- * With HAVE_FOLLOW it is a libivykis that has iv_follow.
  */
 #ifndef BENCH_H
 #define BENCH_H

@@ -18,7 +18,7 @@ bench_bench_ours_SOURCES = $(BENCH_SOURCES) bench/with_ivykis.h \
 	bench/edges.c bench/edge_ivykis.h
 bench_bench_ours_CPPFLAGS = $(BENCH_CPPFLAGS) -I$(srcdir)/include \
 	-DCONTESTANT='"with_ivykis.h"' -DCONTESTANT_NAME='"ours"' \
-	-DHAVE_CONTINUE -DHAVE_FOLLOW -DHAVE_PROGRAMS -DEDGES='"edge_ivykis.h"'
+	-DHAVE_CONTINUE -DHAVE_FILES -DHAVE_PROGRAMS -DEDGES='"edge_ivykis.h"'
 bench_bench_ours_CFLAGS = $(BENCH_CFLAGS)
 bench_bench_ours_LDADD = lib/libivykis.la
 

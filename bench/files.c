@@ -5,16 +5,15 @@
  */
 #include "bench.h"
 
-#ifdef HAVE_FOLLOW
+#ifdef HAVE_FILES
 
 #include <fcntl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
-#include <iv_follow.h>
 
 struct log {
-	struct iv_follow	follow;
-	int	writer;
+	struct file_watch	w;
+	int	reader, writer;
 	char	name[64];
 };
 
@@ -34,18 +33,16 @@ static void write_lines(void)
 			die("write: %s", strerror(errno));
 }
 
-static void happened(void *_l, unsigned what)
+FILE_HANDLER(happened)
 {
-	struct log *l = _l;
+	struct log *l = FILE_COOKIE;
 	char buf[512];
-	ssize_t n;
+	ssize_t n = pread(l->reader, buf, sizeof(buf),
+			  (off_t)*file_offset(&l->w));
 
-	if (!(what & IV_FOLLOW_DATA))
-		die("follow: 0x%x", what);
-	n = pread(l->follow.fd, buf, sizeof(buf), (off_t)l->follow.offset);
 	if (n != 7)
 		die("pread: %ld bytes", (long)n);
-	l->follow.offset += n;
+	*file_offset(&l->w) += n;
 	if (--waiting > 0)
 		return;
 	if (left > 0)
@@ -68,19 +65,16 @@ static void make(struct log *l, long i, bool written)
 
 static void start(struct log *l)
 {
-	IV_FOLLOW_INIT(&l->follow);
-	l->follow.pathname = l->name;
-	l->follow.fd = open(l->name, O_RDONLY | O_CLOEXEC);
-	l->follow.cookie = l;
-	l->follow.handler = happened;
-	if (l->follow.fd < 0 || iv_follow_register(&l->follow) < 0)
+	l->reader = open(l->name, O_RDONLY | O_CLOEXEC);
+	if (l->reader < 0)
 		die("%s: %s", l->name, strerror(errno));
+	file_start(&l->w, l->name, l->reader, happened, l);
 }
 
 static void stop(struct log *l)
 {
-	iv_follow_unregister(&l->follow);
-	close(l->follow.fd);
+	file_stop(&l->w);
+	close(l->reader);
 	if (l->writer >= 0)
 		close(l->writer);
 	unlink(l->name);
@@ -111,8 +105,8 @@ static void close_all(void)
 	for (i = 0; i < files; i++)
 		stop(&logs[i]);
 	rmdir(dir);
-	free(logs);
 	loop_close();
+	free(logs);
 }
 
 static void run_follow(const long *arg)
@@ -161,7 +155,7 @@ static void run_idle(const long *arg)
 #endif
 
 const struct workload file_workloads[] = {
-#ifdef HAVE_FOLLOW
+#ifdef HAVE_FILES
 	{ "follow", "FILES LINES", run_follow },
 	{ "follow-idle", "FILES MS", run_idle },
 #endif

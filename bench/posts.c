@@ -75,6 +75,46 @@ static void run_coalesced(const long *arg)
 	loop_run();
 }
 
+#ifdef HAVE_FENCE
+
+/* ---- What a post takes at least whose handler is to see all before it ---- */
+
+static uintptr_t pending = 1;
+
+static __attribute__((noinline)) void fence_and_look(const uintptr_t *word)
+{
+	__atomic_thread_fence(__ATOMIC_SEQ_CST);
+	if (__atomic_load_n(word, __ATOMIC_RELAXED) == 0)
+		die("nobody has changed it");
+}
+
+static void *look_all(void *_p)
+{
+	struct producer *p = _p;
+	long i;
+
+	for (i = 0; i < p->rounds; i++)
+		fence_and_look(&pending);
+	return NULL;
+}
+
+static void run_fence(const long *arg)
+{
+	long i;
+
+	check_producers(arg[0]);
+	meter_start();
+	for (i = 0; i < n_producers; i++) {
+		producers[i].rounds = arg[1];
+		start_thread(&producers[i].thread, look_all, &producers[i]);
+	}
+	for (i = 0; i < n_producers; i++)
+		pthread_join(producers[i].thread, NULL);
+	meter_stop(n_producers * arg[1]);
+}
+
+#endif
+
 /* ---- Delivered: a burst of 32, and the next when all have arrived ---- */
 
 POST_HANDLER(delivered)
@@ -187,6 +227,9 @@ static void run_ping_pong(const long *arg)
 
 const struct workload post_workloads[] = {
 	{ "post-coalesced", "PRODUCERS POSTS", run_coalesced },
+#ifdef HAVE_FENCE
+	{ "post-fence", "PRODUCERS POSTS", run_fence },
+#endif
 	{ "post-delivered", "PRODUCERS POSTS", run_delivered },
 	{ "ping-pong", "ROUNDS", run_ping_pong },
 	{ "ping-pong-apart", "ROUNDS", run_ping_pong_apart },

@@ -6,7 +6,8 @@
 
 DIRECTORY has bench-NAME for each contestant.  Results go to results.csv and
 pictures (*.svg, *.png) to the same place: curves, and standing, which has a
-bar for each row: ours to the best of the peers.
+bar for each row: ours to the best of the peers, or to raw where there is none;
+and standing-libev, of libev's interface on ours to libev.
 """
 import argparse
 import csv
@@ -16,13 +17,18 @@ import shutil
 import statistics
 import subprocess
 import sys
+import time
 from collections import namedtuple
 
 CONTESTANTS = ["raw", "ours", "libivykis", "libev", "ev", "libevent", "libuv",
                "evio", "evio2"]
 PEERS = ["libivykis", "libev", "libevent", "libuv"]
-ROUNDS, QUICK_ROUNDS = 7, 3
 TIME_LIMIT = 120
+
+# Rounds of a row: at most, and at least; and none is begun that will probably
+# not end within so many seconds of the first.
+Effort = namedtuple("Effort", "most least seconds")
+FULL, QUICK = Effort(7, 3, 6), Effort(3, 1, 1.5)
 
 # Beyond this spread (middle half of the rounds, of the median) a ratio is
 # not worth its digits.
@@ -57,21 +63,21 @@ def timer_rows():
 
 
 ROWS = [
-    row("ring 100 1 400000", "100000", curve=("ring, 1 active", 100)),
-    row("ring 1000 1 400000", None, curve=("ring, 1 active", 1000)),
-    row("ring 9900 1 400000", None, curve=("ring, 1 active", 9900)),
-    row("ring 9900 100 400000", None),
-    row("ring 9900 1000 400000", None),
-    row("ring-timers 9900 1000 400000", "50000"),
-    row("ring 1000 100 50000", "10000", INSTRUCTIONS),
-    row("ring-timers 1000 100 50000", None, INSTRUCTIONS),
+    row("ring 100 1 200000", "30000", curve=("ring, 1 active", 100)),
+    row("ring 1000 1 200000", None, curve=("ring, 1 active", 1000)),
+    row("ring 9900 1 200000", None, curve=("ring, 1 active", 9900)),
+    row("ring 9900 100 200000", None),
+    row("ring 9900 1000 200000", None),
+    row("ring-timers 9900 1000 200000", "10000"),
+    row("ring 1000 100 20000", None, INSTRUCTIONS),
+    row("ring-timers 1000 100 20000", None, INSTRUCTIONS),
     row("register-poll 100000", "20000"),
     row("register 100000", "20000"),
     row("register 10000", None, CALLS),
     row("register-poll-raw 100000", "20000"),
     row("register-raw 100000", "20000"),
     row("register-poll-raw 10000", None, CALLS),
-    row("connections 100000", "10000"),
+    row("connections 50000", "5000"),
     row("connections 10000", None, CALLS),
     row("toggle-poll 100000", "20000"),
     row("toggle 1000000", "100000"),
@@ -80,13 +86,15 @@ ROWS = [
     *(row(f"timer-late{which} {us} {200 if us < 10000 else 50}",
           "50" if us < 1000 else None, unit="us late")
       for which in ("", "-p99") for us in (100, 500, 1000, 10500)),
-    row("timer-late 0 1000", "300", unit="us late"),
-    row("timer-rearm 1000 0 50000", "20000"),
-    row("timer-rearm 1000 1000 50000", "20000"),
-    row("timer-rearm-sleeps 1000 0 50000", None, unit="sleeps/1000"),
-    row("timer-rearm-sleeps 1000 1000 50000", "20000", unit="sleeps/1000"),
-    row("post-coalesced 1 5000000", "1000000", WALL),
+    row("timer-late 0 500", "100", unit="us late"),
+    row("timer-rearm 1000 0 20000", "10000"),
+    row("timer-rearm 1000 1000 20000", "10000"),
+    row("timer-rearm-sleeps 1000 0 20000", None, unit="sleeps/1000"),
+    row("timer-rearm-sleeps 1000 1000 20000", "10000", unit="sleeps/1000"),
+    row("post-coalesced 1 5000000", "1000000"),
+    row("post-coalesced 2 5000000", None),
     row("post-coalesced 2 5000000", None, WALL),
+    row("post-fence 1 5000000", "1000000"),
     row("post-delivered 1 200000", "20000"),
     row("post-delivered 2 200000", None),
     row("ping-pong 50000", "1000"),
@@ -100,30 +108,33 @@ ROWS = [
     *(row(f"work-long {threads} {depth} {ns} {items}", None, WALL)
       for threads in (1, 2, 4) for depth in (16, 256)
       for ns, items in ((1000, 20000), (100000, 2000))),
-    row("work-continue 2 256 100000", None),
-    row("programs 1 300", "100", WALL),
+    row("work-continue 2 1 20000", None),
+    row("work-continue 2 16 50000", None),
+    row("work-continue 2 256 100000", "20000"),
+    row("work-resubmit 2 256 100000", None),
+    row("programs 1 300", "50", WALL),
     row("programs 1024 100", None, WALL),
     row("suspend 1 1 20000", "5000"),
     row("suspend 64 2 20000", "5000"),
-    row("suspend 1 1 4000", "1000", CALLS),
+    row("suspend 1 1 4000", "300", CALLS),
     row("suspend 64 2 4000", None, CALLS),
-    row("echo 50 200000", "20000", curve=("echo", 50)),
-    row("echo 1000 200000", "10000", curve=("echo", 1000)),
-    row("echo 10000 200000", None, curve=("echo", 10000)),
-    row("echo-timers 50 200000", None, curve=("echo-timers", 50)),
-    row("echo-timers 1000 200000", "10000", curve=("echo-timers", 1000)),
-    row("echo-timers 10000 200000", None, curve=("echo-timers", 10000)),
-    row("edge-ring 1000 100 400000", "50000"),
-    row("edge-ring 1000 100 50000", None, INSTRUCTIONS),
-    row("edge-messages 100 200000", "50000"),
+    row("echo 50 50000", "10000", curve=("echo", 50)),
+    row("echo 1000 50000", "5000", curve=("echo", 1000)),
+    row("echo 10000 50000", None, curve=("echo", 10000)),
+    row("echo-timers 50 50000", None, curve=("echo-timers", 50)),
+    row("echo-timers 1000 50000", "5000", curve=("echo-timers", 1000)),
+    row("echo-timers 10000 50000", None, curve=("echo-timers", 10000)),
+    row("edge-ring 1000 100 200000", "20000"),
+    row("edge-ring 1000 100 20000", None, INSTRUCTIONS),
+    row("edge-messages 100 100000", "10000"),
     row("edge-messages 100 5000", None, INSTRUCTIONS),
     row("edge-messages 100 10000", None, CALLS),
-    row("edge-slow 100 200000", "50000"),
+    row("edge-slow 100 100000", "10000"),
     row("edge-slow 100 5000", None, INSTRUCTIONS),
     row("edge-slow 100 10000", None, CALLS),
-    row("follow 1000 100000", "10000"),
+    row("follow 1000 50000", "3000"),
     row("follow 1000 10000", None, CALLS),
-    row("follow-idle 10000 1000", "100", unit="sleeps"),
+    row("follow-idle 10000 300", None, unit="sleeps"),
     row("memory-fd 5000", "5000", unit="bytes"),
     row("memory-timer 100000", "100000", unit="bytes"),
     row("init 5000", "300"),
@@ -212,27 +223,44 @@ def title(r, args):
     return " ".join([r.workload, *args]) + f" ({r.unit})"
 
 
-def run_row(r, args, programs, rounds):
+def run_round(r, args, programs, values, errors):
+    for name, program in programs.items():
+        if name in errors or r.workload not in program.workloads:
+            continue
+        progress(f"{title(r, args)}: {name}")
+        try:
+            values.setdefault(name, []).append(
+                measured([program.path, r.workload, *args], r.measure))
+        except Unable as e:
+            errors[name] = str(e)
+            values.pop(name, None)
+
+
+def effort_for(r, effort):
+    """What hardly varies needs fewer rounds."""
+    if r.measure == INSTRUCTIONS or r.unit == "bytes":
+        return Effort(1, 1, 0)
+    if r.measure == CALLS:
+        return Effort(min(effort.most, 3), 1, effort.seconds)
+    return effort
+
+
+def run_row(r, args, programs, effort):
     values, errors = {}, {}
-    once = r.measure in (INSTRUCTIONS,) or r.unit == "bytes"
-    rounds = 1 if once else min(rounds, 3) if r.measure == CALLS else rounds
-    for i in range(rounds):
-        for name, program in programs.items():
-            if name in errors or r.workload not in program.workloads:
-                continue
-            progress(f"{title(r, args)}: round {i + 1} of {rounds}: {name}")
-            try:
-                values.setdefault(name, []).append(
-                    measured([program.path, r.workload, *args], r.measure))
-            except Unable as e:
-                errors[name] = str(e)
-                values.pop(name, None)
+    most, least, seconds = effort_for(r, effort)
+    start = time.monotonic()
+    for i in range(most):
+        taken = time.monotonic() - start
+        if i >= least and taken * (i + 1) / i > seconds:
+            break
+        run_round(r, args, programs, values, errors)
     progress("")
-    return values, errors
+    return values, errors, time.monotonic() - start
 
 
-def print_row(text, values, errors):
-    print(text)
+def print_row(text, values, errors, seconds):
+    rounds = max((len(v) for v in values.values()), default=0)
+    print(f"{text}: {rounds} rounds, {seconds:.1f} s")
     mine = statistics.median(values["ours"]) if "ours" in values else None
     raw = statistics.median(values["raw"]) if "raw" in values else None
     print(f"  {'':10}{'median':>11}{'min':>11}{'max':>11}"
@@ -267,22 +295,30 @@ def print_summary(table, names):
 
 # ---- Where ours stands -----------------------------------------------------
 
-def standings(table):
-    """Ours to the best peer, by row, where there is a peer."""
+def ratio_of(mine, best):
+    """Of counts, none at all may be the best."""
+    if best > 0.005:
+        return mine / best
+    return 1.0 if mine <= 0.005 else float("inf")
+
+
+def standings(table, mine, peers, limit):
+    """MINE to the best peer, or to the limit if a row has no peer."""
     found = []
     for text, values in table:
-        peers = [statistics.median(values[n]) for n in PEERS if n in values]
-        peers = [m for m in peers if m > 0]  # a timer that is early: no
-        if "ours" in values and peers:
-            mine = statistics.median(values["ours"])
-            found.append((text, mine / min(peers)))
+        medians = {n: statistics.median(v) for n, v in values.items()}
+        others = [medians[n] for n in peers if n in medians]
+        if not others and limit in medians:
+            text, others = f"{text} / {limit}", [medians[limit]]
+        others = [m for m in others if m >= 0]  # a timer that is early: no
+        if mine in medians and others:
+            found.append((text, ratio_of(medians[mine], min(others))))
     return found
 
 
-def print_standings(found):
+def print_standings(found, claim):
     behind = [(text, ratio) for text, ratio in found if ratio > LEVEL]
-    print(f"\nOurs is behind the best peer in {len(behind)} of {len(found)} "
-          "rows.")
+    print(f"\n{claim} in {len(behind)} of {len(found)} rows.")
     for text, ratio in sorted(behind, key=lambda b: -b[1]):
         print(f"{ratio:8.2f}  {text}")
 
@@ -338,18 +374,18 @@ def draw(directory, name, curve):
                                      for c in curve))
 
 
-def draw_standings(directory, found):
+def draw_standings(directory, name, caption, found):
     """A bar from 1 to the ratio of each row; off the scale is its end."""
     rows = "".join(f'{min(max(ratio, 0.1), 10):.3f} {-i} "{text}" '
                    f"{2 if ratio > LEVEL else 1} {ratio:.2f}\n"
                    for i, (text, ratio) in enumerate(found))
     script = f"$rows << E\n{rows}E\n" \
-        "set title 'ours / best peer'; unset key; set logscale x\n" \
+        f"set title '{caption}'; unset key; set logscale x\n" \
         "set xrange [0.1:10]; set xtics (0.1, 0.2, 0.5, 1, 2, 5, 10)\n" \
         f"set yrange [{-len(found)}:1]; set grid x; set ytics font ',10'\n" \
         "set style fill solid; set linetype 1 lc rgb '#3a7d44'\n" \
         "set linetype 2 lc rgb '#c0392b'\n"
-    plot(os.path.join(directory, "standing"), f"900,{80 + 14 * len(found)}",
+    plot(os.path.join(directory, name), f"900,{80 + 14 * len(found)}",
          script, "plot $rows using 1:2:(1):1:($2-0.4):($2+0.4):4:ytic(3) "
          "with boxxyerror lc variable, $rows using (0.11):2:5 with labels "
          "left font ',8'")
@@ -408,25 +444,35 @@ def main():
                     f"{' '.join(CONTESTANTS)}")
     rows = usable_rows(a.workload, a.quick)
     programs = find_programs(a.directory, names)
-    rounds = a.rounds or (QUICK_ROUNDS if a.quick else ROUNDS)
+    effort = QUICK if a.quick else FULL
+    if a.rounds:
+        effort = Effort(a.rounds, a.rounds, TIME_LIMIT)
+    start = time.monotonic()
     records = []
     for r in rows:
         args = arguments(r, a.quick)
-        values, errors = run_row(r, args, programs, rounds)
-        print_row(title(r, args), values, errors)
+        values, errors, seconds = run_row(r, args, programs, effort)
+        print_row(title(r, args), values, errors, seconds)
         records.append((r, args, values))
     table = [(title(r, args), v) for r, args, v in records]
     print_summary(table, list(programs))
-    found = standings(table)
-    print_standings(found)
+    found = standings(table, "ours", PEERS, "raw")
+    print_standings(found, "Ours is behind the best peer, or raw if there is "
+                    "none,")
+    found_ev = standings(table, "ev", ["libev"], None)
+    print_standings(found_ev, "Libev's interface on ours is behind libev")
     write_csv(os.path.join(a.directory, "results.csv"), records)
     if shutil.which("gnuplot"):
         if found:
-            draw_standings(a.directory, found)
+            draw_standings(a.directory, "standing", "ours / best peer", found)
+        if found_ev:
+            draw_standings(a.directory, "standing-libev",
+                           "libev on ours / libev", found_ev)
         for name, curve in curves_of(records).items():
             draw(a.directory, name, curve)
     else:
         print("bench: no gnuplot, no pictures", file=sys.stderr)
+    print(f"\nThat took {(time.monotonic() - start) / 60:.1f} minutes.")
 
 
 if __name__ == "__main__":

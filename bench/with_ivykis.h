@@ -290,4 +290,42 @@ static inline void programs_run(long n)
 }
 #endif
 
+/* ---- Files ---- */
+
+#ifdef HAVE_FILES		/* not in 0.42 */
+#include <iv_follow.h>
+
+typedef void file_handler(void *, unsigned);
+#define FILE_HANDLER(name)						\
+	static void name(void *cookie_,					\
+			 unsigned what_ __attribute__((unused)))
+#define FILE_COOKIE		cookie_
+
+struct file_watch {
+	struct iv_follow	w;
+};
+
+static inline void file_start(struct file_watch *f, const char *name, int fd,
+			      file_handler *handler, void *cookie)
+{
+	IV_FOLLOW_INIT(&f->w);
+	f->w.pathname = name;
+	f->w.fd = fd;
+	f->w.cookie = cookie;
+	f->w.handler = handler;
+	if (iv_follow_register(&f->w) < 0)
+		abort();
+}
+
+static inline void file_stop(struct file_watch *f)
+{
+	iv_follow_unregister(&f->w);
+}
+
+static inline long long *file_offset(struct file_watch *f)
+{
+	return &f->w.offset;
+}
+#endif
+
 #endif

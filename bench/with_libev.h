@@ -17,6 +17,7 @@
 
 #define CONTESTANT_STATE	__thread struct ev_loop *the_loop;
 extern __thread struct ev_loop *the_loop;
+#define HAVE_FILES	1
 
 static inline void loop_open(bool threads)
 {
@@ -155,6 +156,39 @@ static inline void post_close(struct post_watch *p)
 static inline void post_send(struct post_watch *p)
 {
 	ev_async_send(p->loop, &p->w);
+}
+
+/* ---- Files ---- */
+
+typedef void file_handler(struct ev_loop *, ev_stat *, int);
+#define FILE_HANDLER(name)						\
+	static void name(struct ev_loop *l_ __attribute__((unused)),	\
+			 ev_stat *w_,					\
+			 int revents_ __attribute__((unused)))
+#define FILE_COOKIE		(w_->data)
+
+struct file_watch {
+	ev_stat	w;
+	long long	offset;
+};
+
+static inline void file_start(struct file_watch *f, const char *name, int fd,
+			      file_handler *handler, void *cookie)
+{
+	(void)fd;
+	ev_stat_init(&f->w, handler, name, 0.0);
+	f->w.data = cookie;
+	ev_stat_start(the_loop, &f->w);
+}
+
+static inline void file_stop(struct file_watch *f)
+{
+	ev_stat_stop(the_loop, &f->w);
+}
+
+static inline long long *file_offset(struct file_watch *f)
+{
+	return &f->offset;
 }
 
 #endif

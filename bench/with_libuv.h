@@ -14,6 +14,7 @@
 #define CONTESTANT_STATE	__thread uv_loop_t *the_loop;
 extern __thread uv_loop_t *the_loop;
 #define HAVE_WORK	1
+#define HAVE_FILES	1
 
 static inline void loop_open(bool threads)
 {
@@ -262,6 +263,41 @@ static inline void programs_run(long n)
 	programs_left = n;
 	program_next(&p);
 	uv_run(the_loop, UV_RUN_DEFAULT);
+}
+
+/* ---- Files ---- */
+
+typedef void file_handler(uv_fs_event_t *, const char *, int, int);
+#define FILE_HANDLER(name)						\
+	static void name(uv_fs_event_t *w_,				\
+			 const char *name_ __attribute__((unused)),	\
+			 int events_ __attribute__((unused)),		\
+			 int status_ __attribute__((unused)))
+#define FILE_COOKIE		(w_->data)
+
+struct file_watch {
+	uv_fs_event_t	w;
+	long long	offset;
+};
+
+static inline void file_start(struct file_watch *f, const char *name, int fd,
+			      file_handler *handler, void *cookie)
+{
+	(void)fd;
+	f->w.data = cookie;
+	if (uv_fs_event_init(the_loop, &f->w) < 0 ||
+	    uv_fs_event_start(&f->w, handler, name, 0) < 0)
+		abort();
+}
+
+static inline void file_stop(struct file_watch *f)
+{
+	uv_fs_event_stop(&f->w);
+}
+
+static inline long long *file_offset(struct file_watch *f)
+{
+	return &f->offset;
 }
 
 #endif

@@ -24,6 +24,8 @@
 #define CONTESTANT_STATE	__thread struct raw_loop *the_loop;
 #define HAVE_WORK	1
 #define HAVE_CONTINUE	1
+#define HAVE_FENCE	1
+#define HAVE_FILES	1
 
 #define RAW_BATCH	512
 #define RAW_SLOTS	65536
@@ -499,6 +501,80 @@ static inline void programs_run(long n)
 			abort();
 	}
 	posix_spawnattr_destroy(&attr);
+}
+
+/* ---- Files: marks that tell no more than that one was written to ---- */
+
+#include <sys/inotify.h>
+
+typedef void file_handler(void *cookie);
+#define FILE_HANDLER(name)	static void name(void *cookie_)
+#define FILE_COOKIE		cookie_
+
+struct file_watch {
+	file_handler	*handler;
+	void	*cookie;
+	int	mark;
+	long long	offset;
+};
+
+static struct raw_marks {
+	struct fd_watch	w;
+	struct file_watch	**file;		/* by mark */
+	int	size;
+} raw_marks __attribute__((unused));
+
+static inline void raw_marked(void *arg)
+{
+	struct raw_marks *m = arg;
+	char buf[16384] __attribute__((aligned(8)));
+	ssize_t n = read(m->w.fd, buf, sizeof(buf)), at;
+	struct inotify_event e;
+
+	for (at = 0; at < n; at += (ssize_t)(sizeof(e) + e.len)) {
+		memcpy(&e, buf + at, sizeof(e));
+		if (!(e.mask & IN_IGNORED))
+			m->file[e.wd]->handler(m->file[e.wd]->cookie);
+	}
+}
+
+static inline void raw_marks_open(struct raw_marks *m)
+{
+	fd_init(&m->w, inotify_init1(IN_NONBLOCK | IN_CLOEXEC), raw_marked, m);
+	fd_add(&m->w);
+}
+
+static inline void file_start(struct file_watch *f, const char *name, int fd,
+			      file_handler *handler, void *cookie)
+{
+	struct raw_marks *m = &raw_marks;
+
+	(void)fd;
+	if (m->size == 0)
+		raw_marks_open(m);
+	f->handler = handler;
+	f->cookie = cookie;
+	f->mark = inotify_add_watch(m->w.fd, name, IN_MODIFY);
+	if (f->mark < 0)
+		abort();
+	if (f->mark >= m->size) {
+		m->size = 2 * f->mark + 64;
+		m->file = realloc(m->file,
+				  (size_t)m->size * sizeof(*m->file));
+		if (m->file == NULL)
+			abort();
+	}
+	m->file[f->mark] = f;
+}
+
+static inline void file_stop(struct file_watch *f)
+{
+	inotify_rm_watch(raw_marks.w.fd, f->mark);
+}
+
+static inline long long *file_offset(struct file_watch *f)
+{
+	return &f->offset;
 }
 
 #endif

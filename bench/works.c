@@ -86,13 +86,14 @@ static void run_work_long(const long *arg)
 	run_bursts(bursts, some_work);
 }
 
-#ifdef HAVE_CONTINUE
-
-/* The work of one item submits the other; then they begin anew. */
+/* Two steps, one after the other, then they begin anew.  The work of the first
+   submits the second, or, where that cannot be, its completion does. */
 struct pair {
 	struct job	first, second;
 	int	ended;
 };
+
+static void (*first_work)(void *), (*first_done)(void *);
 
 static void pair_begin(struct pair *p);
 
@@ -110,17 +111,18 @@ static void one_ended(void *_p)
 	}
 }
 
-static void hand_on(void *_p)
+static void resubmit(void *_p)
 {
 	struct pair *p = _p;
 
-	work_continue(&p->second, no_work, one_ended, p);
+	p->ended++;
+	work_submit(&p->second, no_work, one_ended, p);
 }
 
 static void pair_begin(struct pair *p)
 {
 	p->ended = 0;
-	work_submit(&p->first, hand_on, one_ended, p);
+	work_submit(&p->first, first_work, first_done, p);
 }
 
 static void pairs(struct pair *p, long depth, long items)
@@ -134,10 +136,13 @@ static void pairs(struct pair *p, long depth, long items)
 	loop_run();
 }
 
-static void run_continue(const long *arg)
+static void run_pairs(const long *arg, void (*work)(void *),
+		      void (*done)(void *))
 {
 	struct pair *p = need_memory((size_t)arg[1], sizeof(*p));
 
+	first_work = work;
+	first_done = done;
 	check_depth(arg);
 	loop_open(true);
 	work_open((int)arg[0]);
@@ -148,6 +153,27 @@ static void run_continue(const long *arg)
 	work_close();
 }
 
+static void run_resubmit(const long *arg)
+{
+	run_pairs(arg, no_work, resubmit);
+}
+
+#ifdef HAVE_CONTINUE
+
+static void hand_on(void *_p)
+{
+	struct pair *p = _p;
+
+	work_continue(&p->second, no_work, one_ended, p);
+}
+
+static void run_continue(const long *arg)
+{
+	run_pairs(arg, hand_on, one_ended);
+}
+
+#else
+#define run_continue	run_resubmit
 #endif
 
 /* The sources never run dry. */
@@ -221,9 +247,8 @@ const struct workload work_workloads[] = {
 #ifdef HAVE_WORK
 	{ "work", "THREADS DEPTH ITEMS", run_work },
 	{ "work-long", "THREADS DEPTH NS ITEMS", run_work_long },
-#ifdef HAVE_CONTINUE
 	{ "work-continue", "THREADS DEPTH PAIRS", run_continue },
-#endif
+	{ "work-resubmit", "THREADS DEPTH PAIRS", run_resubmit },
 	{ "suspend", "SOURCES WORKERS CYCLES", run_suspend },
 #endif
 	{ NULL, NULL, NULL },

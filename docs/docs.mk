@@ -21,7 +21,8 @@ nobase_doc_DATA = README.md NEWS docs/guarantees.md docs/guide.md \
 
 # make html: in html/, beginning with html/index.html.
 html-local:
-	$(AM_V_GEN)$(SHELL) $(srcdir)/docs/html.sh html $(srcdir)/man3/*.3
+	$(AM_V_GEN)$(SHELL) $(srcdir)/docs/html.sh html $(srcdir)/man3/*.3 \
+		$(srcdir)/man7/*.7
 
 mostlyclean-local:
 	rm -rf html

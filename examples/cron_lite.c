@@ -11,6 +11,7 @@
  *   - children, one per line at most, that are waited for by the loop (run),
  *   - an orderly end: alarms go, children end, so iv_main() returns.
  */
+#define _DEFAULT_SOURCE	/* for -std=c11 and the like */
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* evio_server - an echo server for evio.h, generation 1: edge-triggered. */
+#define _DEFAULT_SOURCE	/* for -std=c11 and the like */
 #include <errno.h>
 #include <evio.h>
 #include <fcntl.h>

@@ -17,6 +17,7 @@
  *     (next_job),
  *   - a timer that shows how far it is (progress).
  */
+#define _DEFAULT_SOURCE	/* for -std=c11 and the like */
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>

@@ -14,6 +14,7 @@
  * It ends by itself: iv_main() returns when the list has been read and the
  * last job has ended.
  */
+#define _DEFAULT_SOURCE	/* for -std=c11 and the like */
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>

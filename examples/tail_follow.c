@@ -18,6 +18,7 @@
  * Files are followed from their ends, those that appear later from their
  * beginnings.  They need not exist.
  */
+#define _DEFAULT_SOURCE	/* for -std=c11 and the like */
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>

@@ -101,7 +101,8 @@ void iv_follow_set_handler(struct iv_follow *,
 
 /*
  * Goes on with another file, or with none (FD -1), or elsewhere in the same
- * one.  The old descriptor is the caller's to close, before or after.
+ * one.  The old descriptor is the caller's to close, before or after.  With a
+ * descriptor, what is so is told as after iv_follow_register(), again if it was.
  */
 void iv_follow_set_fd(struct iv_follow *, int fd, long long offset);
 

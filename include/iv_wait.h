@@ -75,7 +75,7 @@ int iv_wait_interest_register_spawn(struct iv_wait_interest *,
 /*
  * In the thread that registered it; any handler, its own included.  The
  * child is left alone, and is the caller's to wait for unless its end has
- * been reported.  The struct may be freed at once.
+ * been reported, or iv_wait_any's.  The struct may be freed at once.
  */
 void iv_wait_interest_unregister(struct iv_wait_interest *);
 

@@ -182,6 +182,7 @@ SPY_WRAPS = $(AM_LDFLAGS) @SPY_WRAPS_HERE@ \
 	-Wl,--wrap=pipe,--wrap=pipe2,--wrap=poll,--wrap=ppoll \
 	-Wl,--wrap=pthread_atfork,--wrap=pthread_key_create \
 	-Wl,--wrap=pthread_setspecific,--wrap=read,--wrap=realloc \
+	-Wl,--wrap=syscall \
 	-Wl,--wrap=timerfd_create,--wrap=timerfd_settime,--wrap=write \
 	-Wl,--wrap=__clock_gettime64,--wrap=__epoll_pwait2_time64 \
 	-Wl,--wrap=__nanosleep64,--wrap=__ppoll64 \
@@ -252,7 +253,7 @@ tests_sys_accept_t_LDFLAGS = $(SPY_WRAPS) \
 tests_mod_child_inside_t_SOURCES = tests/mod/child_inside.c $(SPY)
 tests_mod_child_inside_t_LDADD = $(INSIDE)
 tests_mod_child_inside_t_LDFLAGS = $(SPY_WRAPS) \
-	-Wl,--wrap=dup2,--wrap=fork,--wrap=kill,--wrap=syscall \
+	-Wl,--wrap=dup2,--wrap=fork,--wrap=kill \
 	-Wl,--wrap=wait4,--wrap=waitpid \
 	-Wl,--wrap=__wait4_time64
 tests_mod_claim_t_LDADD = $(INSIDE)

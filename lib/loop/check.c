@@ -31,13 +31,17 @@ void ivi_check_init(struct ivi_loop *loop)
 	ivi_gate_leave();
 }
 
-void ivi_check_fini(struct ivi_loop *loop)
+bool ivi_check_fini(struct ivi_loop *loop)
 {
+	bool last;
+
 	ivi_gate_enter();
 	lock();
 	iv_list_del(&loop->check.loops);
+	last = iv_list_empty(&loops);
 	unlock();
 	ivi_gate_leave();
+	return last;
 }
 
 #define for_each_loop(loop, lh)						\

@@ -22,9 +22,10 @@ struct ivi_check {
 	const void	*mark;	/* the same, as ivi_thread_mark() */
 };
 
-/* From now on messages can tell whose objects of LOOP are. */
+/* From now on messages can tell whose objects of LOOP are, until fini(), which
+   returns true if there is no loop left. */
 void ivi_check_init(struct ivi_loop *loop);
-void ivi_check_fini(struct ivi_loop *loop);
+bool ivi_check_fini(struct ivi_loop *loop);
 
 /* In a forked child: no other thread has the list any more, and loops that
    were entered by others are lost.  Calls FN for the rest. */

@@ -150,8 +150,11 @@ void ivi_events_init(struct ivi_loop *loop)
 static void drop_calls(struct ivi_events *es);
 static void open_waiters(struct ivi_events *es, const struct ivi_waiter *end);
 
+/* Without an event and without a handle nobody else ever had the loop. */
 void ivi_events_fini(struct ivi_loop *loop)
 {
+	if (!loop->events.known)
+		return;
 	ivi_gate_drain();
 	drop_calls(&loop->events);
 	open_waiters(&loop->events, NULL);
@@ -380,7 +383,7 @@ void ivi_events_hand(struct ivi_loop *loop)
 {
 	if (loop->events.handed)
 		return;
-	loop->events.handed = true;
+	loop->events.handed = loop->events.known = true;
 	loop->events.users++;
 }
 
@@ -587,6 +590,7 @@ IVI_PUBLIC int iv_event_register(struct iv_event *ev)
 		errno = -ret;
 		return -1;
 	}
+	loop->events.known = true;
 	loop->events.registered++;
 	loop->events.users++;
 	ivi_event(ev)->node.prev = loop->events.idle;

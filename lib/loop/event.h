@@ -49,6 +49,7 @@ struct ivi_events {
 	unsigned	registered;
 	unsigned	users;		/* of the channel: those, and a handle */
 	bool	handed;		/* somebody may have one */
+	bool	known;		/* somebody may have had one, or an event */
 	uint64_t	calls;		/* of handlers */
 	uint64_t	local_runs;	/* of `local' */
 	uint64_t	drains;		/* of the channel, by `wake_fd' */

@@ -515,6 +515,13 @@ void ivi_fds_leftovers(const struct ivi_loop *loop)
 			"iv_deinit: still registered");
 }
 
+/* Somebody else's, who may close it while nobody asks for it. */
+static bool is_lent(const struct ivi_fd *f)
+{
+	return f->wanted == 0 && (f->options & IV_FD_RAW) &&
+	       (f->options & IV_FD_NOREF);
+}
+
 void ivi_fds_find_closed(struct ivi_loop *loop)
 {
 	struct iv_list_head *lh;
@@ -522,7 +529,7 @@ void ivi_fds_find_closed(struct ivi_loop *loop)
 	iv_list_for_each (lh, &loop->poller->all) {
 		struct ivi_fd *f = iv_container_of(lh, struct ivi_fd, all);
 
-		if ((f->flags & IVI_FD_NOTED) ||
+		if ((f->flags & IVI_FD_NOTED) || is_lent(f) ||
 		    ivi_fd_check(ivi_fd_pub(f)->fd) == 0)
 			continue;
 		f->flags |= IVI_FD_NOTED;

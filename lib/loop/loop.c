@@ -48,10 +48,12 @@ static void say_goodbye(struct ivi_loop *loop)
 	ivi_check_entered("iv_deinit", loop);
 }
 
-/* LOOP is entered, and the thread has none afterwards. */
-static void take_down(struct ivi_loop *loop)
+/* LOOP is entered, and the thread has none afterwards.  True if the process
+   has none either. */
+static bool take_down(struct ivi_loop *loop)
 {
 	int cancel = ivi_cancel_off();
+	bool last;
 
 	say_goodbye(loop);
 	ivi_tls_fini(loop);
@@ -59,9 +61,10 @@ static void take_down(struct ivi_loop *loop)
 	ivi_events_fini(loop);
 	if (IVI_DEBUGGING)
 		note_leftovers(loop);
-	ivi_check_fini(loop);
+	last = ivi_check_fini(loop);
 	fini(loop);
 	ivi_cancel_restore(cancel);
+	return last;
 }
 
 /* Zeroed but for the slots of timers, which are most of it. */
@@ -227,8 +230,7 @@ IVI_PUBLIC void iv_deinit(void)
 	if (--loop->inits > 0 || loop->own)
 		return;
 	if (!ivi_run_inside(loop, (uintptr_t)__builtin_frame_address(0))) {
-		take_down(loop);
-		if (ivi_check_find(is_left) == NULL)
+		if (take_down(loop) || ivi_check_find(is_left) == NULL)
 			ivi_exit_forget();
 		return;
 	}
@@ -330,6 +332,8 @@ static void leave(struct ivi_loop *loop, uintptr_t frame)
 
 static void come_to(struct ivi_loop *loop)
 {
+	if (ivi_exit_watch(thread_ends) < 0)
+		iv_fatal("iv_loop_enter: out of memory");
 	take("iv_loop_enter", loop);
 	if (loop->run.away)
 		ivi_run_away(loop, false);
@@ -342,8 +346,6 @@ IVI_PUBLIC struct iv_loop *iv_loop_enter(struct iv_loop *handle)
 
 	if (loop == before)
 		return returned;
-	if (ivi_exit_watch(thread_ends) < 0)
-		iv_fatal("iv_loop_enter: out of memory");
 	if (loop != NULL)
 		come_to(loop);
 	if (before != NULL)

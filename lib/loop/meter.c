@@ -32,7 +32,7 @@ void ivi_meter_init(struct ivi_loop *loop)
 
 /* ---- Times -------------------------------------------------------------------- */
 
-static int64_t lap(struct ivi_meter *m)
+int64_t ivi_meter_lap(struct ivi_meter *m)
 {
 	int64_t before = m->mark;
 
@@ -47,18 +47,12 @@ void ivi_meter_time(struct ivi_loop *loop, bool on)
 	ivi_run_regard(loop);
 }
 
-void ivi_meter_begin(struct ivi_meter *m)
-{
-	if (m->timed)
-		lap(m);
-}
-
 void ivi_meter_call(struct ivi_meter *m, void (*handler)(void *), void *cookie)
 {
 	int64_t start = m->mark, ns;
 
 	handler(cookie);
-	lap(m);
+	ivi_meter_lap(m);
 	ns = m->mark - start;
 	if (ns > m->longest && handler != ivi_events_run_local) {
 		m->longest = ns;
@@ -75,23 +69,6 @@ void ivi_meter_late(struct ivi_meter *m, int64_t at, int64_t now)
 	late = ivi_ns_left(m->mark, at);
 	if (late > m->late)
 		m->late = late;
-}
-
-void ivi_meter_sleep(struct ivi_meter *m)
-{
-	if (m->timed)
-		lap(m);
-}
-
-void ivi_meter_wake(struct ivi_meter *m, bool block)
-{
-	int64_t ns;
-
-	if (!m->timed)
-		return;
-	ns = lap(m);
-	if (block)
-		m->slept += ns;
 }
 
 /* ---- Progress ----------------------------------------------------------------- */
@@ -175,8 +152,6 @@ void ivi_meter_expect(struct ivi_loop *loop)
 {
 	struct ivi_meter *m = &loop->meter;
 
-	if (!m->sure)
-		return;
 	if (m->wait != loop->run.waits)
 		doubt(loop);
 	else if (m->others != others(loop))
@@ -187,7 +162,7 @@ void ivi_meter_found(struct ivi_loop *loop)
 {
 	struct ivi_meter *m = &loop->meter;
 
-	if (!m->sure || ivi_poller_found(loop->poller))
+	if (ivi_poller_found(loop->poller))
 		return;
 	if (m->doubt < DOUBT_MAX)
 		m->doubt *= 2;

@@ -40,8 +40,15 @@ void ivi_meter_init(struct ivi_loop *loop);
 /* From now on times are taken, or not. */
 void ivi_meter_time(struct ivi_loop *loop, bool on);
 
-/* The loop begins to run. */
-void ivi_meter_begin(struct ivi_meter *m);
+/* Reads the clock: the time since it was read last. */
+int64_t ivi_meter_lap(struct ivi_meter *m);
+
+/* The loop begins to run, or to wait. */
+static inline void ivi_meter_begin(struct ivi_meter *m)
+{
+	if (ivi_unlikely(m->timed))
+		ivi_meter_lap(m);
+}
 
 /* Calls HANDLER and takes the time from the latest reading. */
 void ivi_meter_call(struct ivi_meter *m, void (*handler)(void *), void *cookie);
@@ -49,14 +56,19 @@ void ivi_meter_call(struct ivi_meter *m, void (*handler)(void *), void *cookie);
 /* What was due AT is called, NOW or later. */
 void ivi_meter_late(struct ivi_meter *m, int64_t at, int64_t now);
 
-/* Around a wait, which may sleep if it is to BLOCK. */
-void ivi_meter_sleep(struct ivi_meter *m);
-void ivi_meter_wake(struct ivi_meter *m, bool block);
+/* A wait has ended, which might have slept if it was to BLOCK. */
+static inline void ivi_meter_wake(struct ivi_meter *m, bool block)
+{
+	int64_t ns = ivi_unlikely(m->timed) ? ivi_meter_lap(m) : 0;
+
+	if (block)
+		m->slept += ns;
+}
 
 /* F, which was the first one ready when a descriptor last was, is so again. */
 void ivi_meter_again(struct ivi_loop *loop, const struct ivi_fd *f);
 
-/* Before and after a wait, in a special turn: may the next one sleep? */
+/* Before and after a wait while it is `sure': may the next one sleep? */
 void ivi_meter_expect(struct ivi_loop *loop);
 void ivi_meter_found(struct ivi_loop *loop);
 

@@ -106,7 +106,7 @@ bool wait_for_events(struct ivi_loop *loop, struct level *special)
 	if (special && block)
 		ivi_hooks_run_apart(loop, IV_HOOK_BLOCK);
 	if (special)
-		ivi_meter_sleep(&loop->meter);
+		ivi_meter_begin(&loop->meter);
 	look = ivi_poller_wait(loop->poller, ivi_timers_limit(loop), block);
 	ivi_probe1(wait__end, loop);
 	if (special)
@@ -126,9 +126,11 @@ bool wait_and_see(struct ivi_loop *loop, struct level *level)
 {
 	bool look;
 
-	ivi_meter_expect(loop);
+	if (ivi_unlikely(loop->meter.sure))
+		ivi_meter_expect(loop);
 	look = wait_for_events(loop, level);
-	ivi_meter_found(loop);
+	if (ivi_unlikely(loop->meter.sure))
+		ivi_meter_found(loop);
 	return look;
 }
 

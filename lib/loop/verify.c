@@ -292,6 +292,8 @@ static void verify_events(struct walk *w)
 		"channel", es, "is watched for nothing");
 	require(es->users == es->registered + es->handed, "channel", es,
 		"has not as many users as there are");
+	require(es->known || (es->users == 0 && !es->open), "channel", es,
+		"has users whom nobody knows of");
 	w->holds += (long)es->registered;
 }
 
@@ -329,6 +331,23 @@ static void verify_hooks(struct walk *w)
 		"does not call its hooks");
 }
 
+/* ---- Modules -------------------------------------------------------------- */
+
+static void verify_modules(struct walk *w)
+{
+	const struct ivi_tls *tls = &w->loop->tls;
+	int i;
+
+	for (i = 0; i < tls->count; i++) {
+		const struct ivi_slot *slot = tls->made[i];
+		void *state = tls->slot[slot->index];
+		const char *wrong = slot->verify != NULL ?
+				    slot->verify(state, &w->objects) : NULL;
+
+		require(wrong == NULL, "module", state, wrong);
+	}
+}
+
 /* ---- All ------------------------------------------------------------------ */
 
 long ivi_verify(const struct ivi_loop *loop)
@@ -344,6 +363,7 @@ long ivi_verify(const struct ivi_loop *loop)
 	verify_fds(&w);
 	verify_events(&w);
 	verify_hooks(&w);
+	verify_modules(&w);
 	w.holds += loop->refs;
 	require(loop->holds == w.holds, "loop", loop,
 		loop->holds < w.holds ? "is held by fewer than are registered"

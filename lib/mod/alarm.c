@@ -49,6 +49,7 @@ struct clock {
 	struct iv_fd	fd;		/* of a timerfd, or its number is -1 */
 	int64_t	armed;		/* what that is set to */
 	bool	refused;	/* there are no timerfds */
+	bool	looking;	/* reschedule() may run the loop */
 };
 
 struct clocks {
@@ -340,7 +341,9 @@ static void look(void *_c)
 	if (was_set(c, ahead))
 		iv_list_splice_tail_init(&c->valid, &c->stale);
 	c->ahead = ahead;
+	c->looking = true;
 	compute_stale(c, now);
+	c->looking = false;
 	collect_due(c, now);
 	arm(c, now);
 }
@@ -478,6 +481,67 @@ static void dump(void *_s, int fd)
 	}
 }
 
+/* False: none of LIST; else they are N more. */
+static bool verify_list(const struct clock *c, const struct iv_list_head *list,
+			long *n)
+{
+	const struct iv_list_head *lh;
+
+	iv_list_for_each (lh, list) {
+		const struct ivi_alarm *p = iv_container_of(
+			lh, struct ivi_alarm, node);
+
+		if (p->state != WAITING || p->clock != c ||
+		    lh->next->prev != lh)
+			return false;
+		++*n;
+	}
+	return true;
+}
+
+/* False: one comes after a later one; else they are N fewer. */
+static bool verify_tree(const struct clock *c, long *n)
+{
+	struct iv_avl_node *an = iv_avl_tree_min(&c->waiting), *next;
+
+	for (; an != NULL; an = next, --*n) {
+		next = iv_avl_tree_next(an);
+		if (next != NULL && ivi_ts_to_ns(&alarm_of(an)->next) >
+				    ivi_ts_to_ns(&alarm_of(next)->next))
+			return false;
+	}
+	return true;
+}
+
+static const char *verify_clock(struct clock *c, long *objects)
+{
+	long n = 0;
+
+	if (!verify_list(c, &c->valid, &n) || !verify_list(c, &c->stale, &n))
+		return "has an iv_alarm that was freed or overwritten while it "
+		       "was registered";
+	*objects += n;
+	if (!verify_tree(c, &n))
+		return "has iv_alarms out of order: was `next' changed?";
+	if (n != 0)
+		return "has not all iv_alarms in their order";
+	if (first(c) != NULL && !c->looking &&
+	    !iv_timer_registered(&c->guard) && !iv_task_registered(&c->change))
+		return "does not wait for the first iv_alarm";
+	return NULL;
+}
+
+static const char *verify(void *_s, long *objects)
+{
+	struct clocks *s = _s;
+	const char *wrong = NULL;
+	int i;
+
+	for (i = 0; i < IVI_CLOCKS && wrong == NULL; i++)
+		wrong = verify_clock(&s->clock[i], objects);
+	return wrong;
+}
+
 static const struct ivi_slot slot = {
 	.index	= IVI_SLOT_ALARM,
 	.size	= sizeof(struct clocks),
@@ -486,6 +550,7 @@ static const struct ivi_slot slot = {
 	.renew	= renew,
 	.abandon = abandon,
 	.dump	= dump,
+	.verify	= verify,
 };
 
 static void watch(void)

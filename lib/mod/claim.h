@@ -10,6 +10,7 @@
 
 #include <stdbool.h>
 #include <iv_avl.h>
+#include <iv_signal.h>
 #include "sys/child.h"
 
 /* A change of state. */
@@ -19,21 +20,30 @@ struct ivi_change {
 	struct rusage	usage;
 };
 
+/* At the beginning of memory of its own, of ivi_alloc(), if it is dropped before
+   poll() has told of the end. */
 struct ivi_claim {
 	/* Fixed while it is made. */
 	pid_t		pid;
 	int		pidfd;		/* or -1 */
 	/* Private, under a lock. */
 	struct iv_avl_node	node;
-	unsigned	generation;	/* of the process; 0: not in the tree */
-	bool		over;		/* the process is not ours any more */
+	unsigned	generation;	/* of the process that has made it */
+	bool		over;		/* the child is not ours any more */
 	bool		kept;		/* and `last' has not been told */
 	struct ivi_change	last;
 };
 
-/* One process may be claimed more than once, but is told of once. */
+/*
+ * One process may be claimed more than once, but is told of once.  A status that
+ * was left with an earlier claim for this number is told by this one, unless
+ * there is a new child that has it.
+ */
 void ivi_claim_make(struct ivi_claim *c);
-void ivi_claim_drop(struct ivi_claim *c);
+
+/* True if the memory is not the caller's any more: a status that was left with
+   it is for somebody else. */
+bool ivi_claim_drop(struct ivi_claim *c);
 
 /* As ivi_child_poll(), but for a PID that is none -ECHILD, too. */
 int ivi_claim_poll(struct ivi_claim *c, struct ivi_change *change);
@@ -54,5 +64,14 @@ void ivi_claims_announced(void);
  * CHANGE; 0 if there is none; -EAGAIN if that will be certain a little later.
  */
 int ivi_claims_reap(pid_t *pid, struct ivi_change *change);
+
+/* Who does that upon this signal is woken when it has to because a claim was
+   dropped; NULL: nobody. */
+void ivi_claims_wake(struct iv_signal *reaper);
+
+/* Around the life of a loop that has claims or reaps.  What is left when the
+   last has gone nobody will be told. */
+void ivi_claims_enter(void);
+void ivi_claims_leave(void);
 
 #endif

@@ -4,6 +4,7 @@
  */
 #include <iv_event_raw.h>
 #include "base/compiler.h"
+#include "sys/race.h"
 #include "sys/sys.h"
 
 static struct ivi_wake channel(const struct iv_event_raw *ev)
@@ -25,8 +26,10 @@ static void posted(void *_ev)
 
 	ivi_renew();
 	w = channel(ev);
-	if (ivi_wake_drain(&w))
-		ev->handler(ev->cookie);
+	if (!ivi_wake_drain(&w))
+		return;
+	ivi_race_acquire(ev);
+	ev->handler(ev->cookie);
 }
 
 /* 0 or a negative errno value. */
@@ -119,6 +122,7 @@ IVI_PUBLIC void iv_event_raw_post(const struct iv_event_raw *ev)
 	struct ivi_wake w;
 
 	check("iv_event_raw_post", ev);
+	ivi_race_release((void *)(uintptr_t)ev);
 	w = channel(ev);
 	ivi_wake_post(&w);
 }

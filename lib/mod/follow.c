@@ -176,6 +176,16 @@ static void orphaned(struct ivi_watch *w)
 	ivi_follow(record_of(w)->follow)->registered = 0;
 }
 
+static bool intact(struct ivi_watch *w)
+{
+	const struct record *r = record_of(w);
+	const struct iv_follow *f = r->follow;
+
+	return ivi_follow(f)->registered == REGISTERED &&
+	       ivi_follow(f)->record == r && f->pathname == w->pathname &&
+	       f->fd == w->fd;
+}
+
 /* ---- Public ------------------------------------------------------------ */
 
 static void check(const char *fn, const struct iv_follow *f)
@@ -243,6 +253,7 @@ IVI_PUBLIC int iv_follow_register(struct iv_follow *f)
 	r->watch.look = look;
 	r->watch.settle = settle;
 	r->watch.orphaned = orphaned;
+	r->watch.intact = intact;
 	ret = start(r, f->fd);
 	if (ret < 0) {
 		ivi_free(r);

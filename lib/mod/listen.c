@@ -135,6 +135,9 @@ static void can_accept(void *_l)
 	bool any = false;
 	int fd;
 
+	if (ivi_listen(l)->registered != REGISTERED)
+		iv_fatal("iv_main: iv_listen %p was freed or overwritten while "
+			 "it was registered", (void *)l);
 	do {
 		fd = ivi_accept(l->fd, &from, &len);
 		if (fd >= 0 && !any) {

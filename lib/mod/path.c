@@ -108,6 +108,15 @@ static void orphaned(struct ivi_watch *w)
 	ivi_path(record_of(w)->path)->registered = 0;
 }
 
+static bool intact(struct ivi_watch *w)
+{
+	const struct record *p = record_of(w);
+
+	return ivi_path(p->path)->registered == REGISTERED &&
+	       ivi_path(p->path)->record == p &&
+	       p->path->pathname == w->pathname;
+}
+
 /* ---- Public ------------------------------------------------------------ */
 
 static void check(const char *fn, const struct iv_path *path)
@@ -181,6 +190,7 @@ IVI_PUBLIC int iv_path_register(struct iv_path *path)
 	p->watch.look = look;
 	p->watch.settle = NULL;
 	p->watch.orphaned = orphaned;
+	p->watch.intact = intact;
 	ret = start(p);
 	if (ret < 0) {
 		ivi_free(p);

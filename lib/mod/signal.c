@@ -549,6 +549,15 @@ int ivi_signal_register_hook(struct iv_signal *sig)
 	return t != NULL ? add(sig, t, &hooks, false) : -1;
 }
 
+void ivi_signal_wake(struct iv_signal *sig)
+{
+	sigset_t saved;
+
+	state_lock(&saved);
+	wake(ivi_signal(sig));
+	state_unlock(&saved);
+}
+
 bool ivi_signal_is_handled(int signum)
 {
 	bool handled;

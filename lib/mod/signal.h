@@ -21,6 +21,10 @@ int ivi_signal_prepare(void);
  */
 int ivi_signal_register_hook(struct iv_signal *sig);
 
+/* Its handler is to be called as if the signal had come for it alone.  Any
+   thread, while it is registered. */
+void ivi_signal_wake(struct iv_signal *sig);
+
 /* True while there is any interest in it, a hook included. */
 bool ivi_signal_is_handled(int signum);
 

@@ -52,6 +52,9 @@ static void beat(void *_tick)
 		late = ivi_ns_left(ivi_ts_to_ns(&iv_now), due),
 		missed = late / interval;
 
+	if (ivi_tick(tick)->state != REGISTERED)
+		iv_fatal("iv_main: iv_tick %p was freed or overwritten while it "
+			 "was registered", (void *)tick);
 	arm(tick, due + missed * interval, interval);
 	tick->missed = (uint64_t)missed < ULONG_MAX ? (unsigned long)missed :
 						      ULONG_MAX;

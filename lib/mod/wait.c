@@ -56,10 +56,10 @@ struct children {
 
 /* What an interest has no room for. */
 struct child {
+	struct ivi_claim	claim;		/* which may outlive it */
 	struct iv_wait_interest	*interest;
 	struct children	*owner;
 	struct iv_list_head	node;	/* on one of the owner's lists */
-	struct ivi_claim	claim;
 	struct iv_fd	pidfd;		/* registered while it is watched */
 	struct iv_task	look;
 	bool	alive;			/* as far as has been noticed */
@@ -104,14 +104,17 @@ static void blindfold(struct child *c)
 	c->owner->blind++;
 }
 
+static void close_pidfd(int pidfd)
+{
+	if (pidfd >= 0)
+		ivi_close(pidfd);
+}
+
 /* Takes C out of all that could find a living child. */
 static void retire(struct child *c)
 {
 	blindfold(c);
 	c->owner->blind--;
-	ivi_claim_drop(&c->claim);
-	if (c->claim.pidfd >= 0)
-		ivi_close(c->claim.pidfd);
 	if (iv_task_registered(&c->look))
 		iv_task_unregister(&c->look);
 	iv_list_del(&c->node);
@@ -127,8 +130,10 @@ static bool collect(struct child *c)
 
 	if (ivi_claim_poll(&c->claim, &change) == 0)
 		return false;
-	if (ivi_claim_is_over(&c->claim))
+	if (ivi_claim_is_over(&c->claim)) {
 		retire(c);
+		close_pidfd(c->claim.pidfd);
+	}
 	wait->handler(wait->cookie, change.status,
 		      change.has_usage ? &change.usage : NULL);
 	return true;
@@ -239,7 +244,11 @@ static void held(void *unused)
 static int children_init(void *_t)
 {
 	struct children *t = _t;
+	int ret = ivi_signal_prepare();
 
+	if (ret < 0)
+		return ret;
+	ivi_claims_enter();
 	t->sigchld.signum = SIGCHLD;
 	t->sigchld.cookie = t;
 	t->sigchld.handler = sigchld;
@@ -254,7 +263,7 @@ static int children_init(void *_t)
 	INIT_IV_LIST_HEAD(&t->living);
 	INIT_IV_LIST_HEAD(&t->sweeping);
 	INIT_IV_LIST_HEAD(&t->ended);
-	return ivi_signal_prepare();
+	return 0;
 }
 
 static bool needs_sigchld(enum ivi_wait_for what)
@@ -323,14 +332,20 @@ static void detach(struct children *t)
 		iv_timer_unregister(&t->again);
 }
 
+/* The claim has no use for the pidfd when it has been dropped, and C may be gone
+   then. */
 static void leave(struct child *c)
 {
+	int pidfd = c->alive ? c->claim.pidfd : -1;
+
 	if (c->alive)
 		retire(c);
 	iv_list_del(&c->node);
 	detach(c->owner);
 	ivi_wait(c->interest)->registered = 0;
-	ivi_free(c);
+	if (!ivi_claim_drop(&c->claim))
+		ivi_free(c);
+	close_pidfd(pidfd);
 }
 
 static void orphan_all(struct iv_list_head *list)
@@ -355,6 +370,7 @@ static void children_fini(void *_t)
 	orphan_all(&t->living);
 	orphan_all(&t->sweeping);
 	orphan_all(&t->ended);
+	ivi_claims_leave();
 }
 
 static void abandon_all(struct iv_list_head *list)
@@ -364,8 +380,8 @@ static void abandon_all(struct iv_list_head *list)
 						  node);
 
 		iv_list_del(&c->node);
-		if (c->alive && c->claim.pidfd >= 0)
-			ivi_close(c->claim.pidfd);
+		if (c->alive)
+			close_pidfd(c->claim.pidfd);
 		ivi_free(c);
 	}
 }
@@ -377,6 +393,7 @@ static void children_abandon(void *_t)
 	abandon_all(&t->living);
 	abandon_all(&t->sweeping);
 	abandon_all(&t->ended);
+	ivi_claims_leave();
 }
 
 static void dump_list(const struct iv_list_head *list, int fd)
@@ -403,6 +420,45 @@ static void children_dump(void *_t, int fd)
 	dump_list(&t->ended, fd);
 }
 
+/* Those of LIST are N, of whom BLIND are not watched; false if one is not as
+   ALIVE says. */
+static bool verify_list(const struct children *t,
+			const struct iv_list_head *list, bool alive, unsigned *n,
+			unsigned *blind)
+{
+	const struct iv_list_head *lh;
+
+	iv_list_for_each (lh, list) {
+		const struct child *c = iv_container_of(lh, struct child, node);
+
+		if (c->owner != t || c->alive != alive ||
+		    lh->next->prev != lh)
+			return false;
+		++*n;
+		*blind += alive && !iv_fd_registered(&c->pidfd);
+	}
+	return true;
+}
+
+static const char *children_verify(void *_t, long *objects)
+{
+	struct children *t = _t;
+	unsigned n = 0, blind = 0;
+
+	if (!verify_list(t, &t->living, true, &n, &blind) ||
+	    !verify_list(t, &t->sweeping, true, &n, &blind) ||
+	    !verify_list(t, &t->ended, false, &n, &blind))
+		return "has an iv_wait_interest in the wrong list";
+	*objects += n;
+	if (n != t->count)
+		return "has not as many iv_wait_interests as it counts";
+	if (blind != t->blind)
+		return "has not as many children without pidfd as it counts";
+	if (n > 0 && !t->held && t->hooked == 0)
+		return "does not keep the loop running for iv_wait_interests";
+	return NULL;
+}
+
 static const struct ivi_slot slot = {
 	.index	= IVI_SLOT_WAIT,
 	.size	= sizeof(struct children),
@@ -410,6 +466,7 @@ static const struct ivi_slot slot = {
 	.fini	= children_fini,
 	.abandon = children_abandon,
 	.dump	= children_dump,
+	.verify	= children_verify,
 };
 
 /* ---- Registering --------------------------------------------------------------------- */
@@ -705,12 +762,24 @@ int ivi_wait_exec(struct iv_wait_interest *wait, struct ivi_exec *x,
 	return ret;
 }
 
+/* True if it is none of ours any more. */
+static bool has_ended(struct child *c)
+{
+	struct ivi_change change;
+
+	ivi_claim_poll(&c->claim, &change);
+	return ivi_claim_is_over(&c->claim);
+}
+
+/* An iv_wait_any may be faster. */
 void ivi_wait_reap(struct iv_wait_interest *wait)
 {
 	struct child *c = ivi_wait(wait)->child;
 
-	if (c->alive)
+	if (c->alive && !has_ended(c)) {
 		ivi_child_reap(c->claim.pid, c->claim.pidfd);
+		has_ended(c);
+	}
 	leave(c);
 }
 

@@ -34,6 +34,7 @@ IVI_OVERLAY(iv_wait_any, pad, ivi_wait_any)
 /* In the loop that has registered one. */
 struct any {
 	struct iv_wait_any	*any;	/* or NULL */
+	unsigned	generation;	/* of the process that has it */
 	struct iv_signal	sigchld;
 	struct iv_task	look;
 	struct iv_timer	later;
@@ -113,7 +114,11 @@ static void look(void *_t)
 static int any_init(void *_t)
 {
 	struct any *t = _t;
+	int ret = ivi_signal_prepare();
 
+	if (ret < 0)
+		return ret;
+	ivi_claims_enter();
 	t->sigchld.signum = SIGCHLD;
 	t->sigchld.cookie = t;
 	t->sigchld.handler = look;
@@ -123,12 +128,13 @@ static int any_init(void *_t)
 	IV_TIMER_INIT(&t->later);
 	t->later.cookie = t;
 	t->later.handler = look;
-	return ivi_signal_prepare();
+	return 0;
 }
 
 static void stop(struct any *t)
 {
 	if (is_live(t)) {
+		ivi_claims_wake(NULL);
 		iv_signal_unregister(&t->sigchld);
 		__atomic_store_n(&taken, 0, __ATOMIC_RELAXED);
 	}
@@ -146,6 +152,13 @@ static void any_fini(void *_t)
 
 	if (t->any != NULL)
 		stop(t);
+	ivi_claims_leave();
+}
+
+static void any_abandon(void *unused)
+{
+	(void)unused;
+	ivi_claims_leave();
 }
 
 static void any_dump(void *_t, int fd)
@@ -158,12 +171,29 @@ static void any_dump(void *_t, int fd)
 			  t->any->cookie);
 }
 
+/* In a forked child an inherited one may be gone. */
+static const char *any_verify(void *_t, long *objects)
+{
+	struct any *t = _t;
+
+	if (t->any == NULL)
+		return iv_task_registered(&t->look) ||
+		       iv_timer_registered(&t->later) ?
+		       "looks at children for no iv_wait_any" : NULL;
+	++*objects;
+	return t->generation != ivi_fork_generation() || is_live(t) ? NULL :
+	       "has an iv_wait_any that was freed or overwritten while it was "
+	       "registered";
+}
+
 static const struct ivi_slot slot = {
 	.index	= IVI_SLOT_WAIT_ANY,
 	.size	= sizeof(struct any),
 	.init	= any_init,
 	.fini	= any_fini,
+	.abandon = any_abandon,
 	.dump	= any_dump,
+	.verify	= any_verify,
 };
 
 /* ---- Registering ------------------------------------------------------------------- */
@@ -183,6 +213,8 @@ static int start(struct any *t, struct iv_wait_any *any)
 	w->registered = REGISTERED;
 	w->generation = ivi_fork_generation();
 	t->any = any;
+	t->generation = w->generation;
+	ivi_claims_wake(&t->sigchld);
 	if (!iv_task_registered(&t->look))
 		iv_task_register(&t->look);
 	return 0;

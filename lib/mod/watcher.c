@@ -383,6 +383,54 @@ static void watcher_dump(void *_r, int fd)
 	}
 }
 
+/* What is to be looked at, or settled, is in a queue that a task works off. */
+static const char *verify_watch(const struct ivi_watcher *r,
+				struct ivi_watch *w)
+{
+	bool queued = !iv_list_empty(&w->queue);
+
+	if (!w->intact(w))
+		return "has an iv_path or iv_follow that was freed or overwritten "
+		       "while it was registered";
+	if (w->watcher != r || w->marks != &r->marks)
+		return "has what is another's";
+	if (w->asleep && (queued || iv_timer_registered(&w->timer)))
+		return "looks at what is suspended";
+	if (w->what != 0 && !queued)
+		return "has something to look at and will not";
+	if (w->unheard != 0 && !queued && !iv_timer_registered(&w->timer))
+		return "does not look at what it does not hear of";
+	return NULL;
+}
+
+static bool is_served(const struct iv_list_head *queue,
+		      const struct iv_task *task)
+{
+	return iv_list_empty(queue) || iv_task_registered(task);
+}
+
+static const char *watcher_verify(void *_r, long *objects)
+{
+	struct ivi_watcher *r = _r;
+	const char *wrong = NULL;
+	struct iv_list_head *lh;
+
+	iv_list_for_each (lh, &r->all) {
+		if (wrong == NULL)
+			wrong = verify_watch(r, iv_container_of(
+				lh, struct ivi_watch, all));
+		++*objects;
+	}
+	if (wrong != NULL)
+		return wrong;
+	if (iv_list_empty(&r->all) == iv_timer_registered(&r->hold))
+		return "does not keep the loop as it has to";
+	if (!is_served(&r->next, &r->look) || !is_served(&r->round, &r->look) ||
+	    !is_served(&r->unsettled, &r->settle))
+		return "has a queue that nobody works off";
+	return NULL;
+}
+
 static const struct ivi_slot slot = {
 	.index	= IVI_SLOT_WATCHER,
 	.size	= sizeof(struct ivi_watcher),
@@ -391,6 +439,7 @@ static const struct ivi_slot slot = {
 	.renew	= watcher_renew,
 	.abandon = watcher_abandon,
 	.dump	= watcher_dump,
+	.verify	= watcher_verify,
 };
 
 /* ---- Watches ----------------------------------------------------------- */

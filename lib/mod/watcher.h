@@ -45,6 +45,8 @@ struct ivi_watch {
 	void	(*look)(struct ivi_watch *w, unsigned what);
 	void	(*settle)(struct ivi_watch *w);
 	void	(*orphaned)(struct ivi_watch *w);
+	/* False if the public struct has been freed or written to. */
+	bool	(*intact)(struct ivi_watch *w);
 
 	/* Private. */
 	struct ivi_watcher	*watcher;

@@ -361,6 +361,20 @@ int ivi_child_poll(pid_t pid, int pidfd, int *status, struct rusage *usage,
 	return ret;
 }
 
+bool ivi_child_exists(pid_t pid)
+{
+	int cancel = ivi_cancel_off();
+	siginfo_t info;
+	int ret;
+
+	do {
+		ret = waitid(P_PID, (id_t)pid, &info,
+			     WEXITED | WNOHANG | WNOWAIT | __WALL);
+	} while (ret < 0 && errno == EINTR);
+	ivi_cancel_restore(cancel);
+	return ret == 0;
+}
+
 void ivi_child_reap(pid_t pid, int pidfd)
 {
 	int cancel = ivi_cancel_off();

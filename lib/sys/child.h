@@ -39,6 +39,10 @@ bool ivi_pidfd_keeps_status(void);
 int ivi_child_poll(pid_t pid, int pidfd, int *status, struct rusage *usage,
 		   bool *has_usage);
 
+/* True if there is such a child of this process, ended or not, that nobody has
+   waited for. */
+bool ivi_child_exists(pid_t pid);
+
 /* Waits for the end of child PID. */
 void ivi_child_reap(pid_t pid, int pidfd);
 

@@ -12,6 +12,9 @@
 #include <pthread.h>
 #include <sys/socket.h>
 #include <unistd.h>
+#ifdef __linux__
+#include <sys/syscall.h>
+#endif
 
 int ivi_cancel_off(void)
 {
@@ -67,4 +70,23 @@ ssize_t ivi_write(int fd, const void *buf, size_t size)
 		n = -errno;
 	ivi_cancel_restore(cancel);
 	return n;
+}
+
+/*
+ * A signal handler may have interrupted that of the signal that cancels
+ * threads.  The C library's write(2) would wait for that one to end: glibc
+ * before 2.41, __pthread_disable_asynccancel().
+ */
+ssize_t ivi_write_in_handler(int fd, const void *buf, size_t size)
+{
+#ifdef __linux__
+	ssize_t n;
+
+	do {
+		n = syscall(SYS_write, fd, buf, size);
+	} while (n < 0 && errno == EINTR);
+	return n < 0 ? -errno : n;
+#else
+	return ivi_write(fd, buf, size);
+#endif
 }

@@ -70,6 +70,9 @@ void ivi_fd_end(int fd);
 ssize_t ivi_read(int fd, void *buf, size_t size);
 ssize_t ivi_write(int fd, const void *buf, size_t size);
 
+/* The same, async-signal-safe whatever the signal has interrupted. */
+ssize_t ivi_write_in_handler(int fd, const void *buf, size_t size);
+
 /* ---- fd.c -------------------------------------------------------------- */
 
 int ivi_fd_cloexec(int fd);
@@ -405,6 +408,9 @@ struct ivi_slot {
 	void	(*abandon)(void *state);
 	/* iv_dump(): a line by ivi_print() for each object; may be NULL. */
 	void	(*dump)(void *state, int fd);
+	/* In debug builds, after the tasks of a turn: what is wrong ("has ..."),
+	   or NULL; adds to OBJECTS how many there are.  May be NULL. */
+	const char *(*verify)(void *state, long *objects);
 };
 
 /* The calling thread's state; NULL and errno if it cannot be made. */

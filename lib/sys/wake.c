@@ -57,7 +57,8 @@ void ivi_wake_post(const struct ivi_wake *w)
 	const uint64_t one = 1;
 	int err = errno;
 
-	ivi_write(w->wfd, &one, ivi_wake_is_counter(w) ? sizeof(one) : 1);
+	ivi_write_in_handler(w->wfd, &one,
+			     ivi_wake_is_counter(w) ? sizeof(one) : 1);
 	errno = err;
 }
 

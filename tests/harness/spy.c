@@ -11,6 +11,9 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <time.h>
+#ifdef __linux__
+#include <sys/syscall.h>
+#endif
 #ifdef HAVE_DEVPOLL
 #include <stdarg.h>
 #include <sys/devpoll.h>
@@ -216,6 +219,23 @@ int __wrap_##name params						\
 
 WRAP(SPY_WRITE, ssize_t, write, (int fd, const void *buf, size_t n),
      (fd, buf, n))
+#ifdef __linux__
+long __real_syscall(long nr, long a, long b, long c, long d, long e, long f);
+long __wrap_syscall(long nr, long a, long b, long c, long d, long e, long f);
+
+long spy_syscall(long nr, long a, long b, long c, long d, long e, long f)
+{
+	if (nr == SYS_write && called(SPY_WRITE))
+		return -1;
+	return __real_syscall(nr, a, b, c, d, e, f);
+}
+
+__attribute__((weak))
+long __wrap_syscall(long nr, long a, long b, long c, long d, long e, long f)
+{
+	return spy_syscall(nr, a, b, c, d, e, f);
+}
+#endif
 WRAP(SPY_PIPE, int, pipe, (int fds[2]), (fds))
 #ifdef HAVE_PIPE2
 WRAP(SPY_PIPE2, int, pipe2, (int fds[2], int flags), (fds, flags))

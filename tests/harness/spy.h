@@ -53,6 +53,9 @@ void spy_storm(unsigned percent);
 /* For calls that a test wraps itself: whether this one is to fail. */
 int spy_storm_hits(void);
 
+/* What syscall(2) becomes; for those who wrap it once more.  Linux. */
+long spy_syscall(long nr, long a, long b, long c, long d, long e, long f);
+
 /* How many calls have been made to fail. */
 unsigned spy_failed(void);
 

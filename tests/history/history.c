@@ -3,25 +3,38 @@
  * history.c - everything at once, and afterwards the judgement of log.c.
  *
  * Two loops, each in a thread of its own, have channels: events, a raw event,
- * signals.  Posters post to them in bursts, and wait after each until it has
- * been served, so the last post of each burst is one that no later one makes
- * up for.  Meanwhile a work pool and children are kept busy.
+ * signals, files that grow and are watched or followed.  Posters post to them in
+ * bursts, and wait after each until it has been served, so the last post of each
+ * burst is one that no later one makes up for.  Meanwhile a work pool, children,
+ * programs, children that nobody waits for and a listener are kept busy, and a
+ * tick and an alarm beat.
  *
  * IV_HISTORY_SECONDS: repeats that for so long, in place of once.
  */
 #include "config.h"
+#include <fcntl.h>
+#include <netinet/in.h>
 #include <sched.h>
 #include <semaphore.h>
 #include <signal.h>
+#include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
+#include <iv_alarm.h>
 #include <iv_event.h>
 #include <iv_event_raw.h>
+#include <iv_follow.h>
+#include <iv_listen.h>
+#include <iv_path.h>
 #include <iv_signal.h>
+#include <iv_spawn.h>
+#include <iv_tick.h>
 #include <iv_wait.h>
 #include <iv_work.h>
 #include "harness/test.h"
@@ -30,12 +43,16 @@
 #define LOOPS	2
 #define ITEMS	300
 #define CHILDREN	30
+#define PROGRAMS	20
+#define STRANGERS	20
+#define CLIENTS	100
+#define KINDS	5		/* of these */
 #define AT_ONCE	6		/* items, or children, in flight */
 
 /* Seconds after which a post that is not served is lost. */
 #define PATIENCE	5
 
-enum kind { EVENT, RAW, SIGNAL, CHURNED };
+enum kind { EVENT, RAW, SIGNAL, FOLLOWED, WATCHED, CHURNED };
 
 struct channel {
 	enum kind	kind;
@@ -44,6 +61,10 @@ struct channel {
 	struct iv_event	event;
 	struct iv_event_raw	raw;
 	struct iv_signal	sig;
+	struct iv_follow	follow;
+	struct iv_path	path;
+	char		name[64];
+	int		fd;			/* of the file */
 	unsigned	written[POSTERS];	/* atomic: last number */
 	unsigned	served[POSTERS];	/* atomic: as seen by a call */
 };
@@ -54,6 +75,8 @@ static struct channel channels[] = {
 	{ .kind = RAW, .loop = 0 },
 	{ .kind = SIGNAL, .loop = 0, .signum = SIGUSR1 },
 	{ .kind = SIGNAL, .loop = 1, .signum = SIGUSR2 },
+	{ .kind = FOLLOWED, .loop = 0 },
+	{ .kind = WATCHED, .loop = 1 },
 	{ .kind = CHURNED, .loop = 1 },
 };
 #define CHANNELS	(sizeof(channels) / sizeof(channels[0]))
@@ -103,6 +126,58 @@ static void called(void *_ch)
 	r->end = log_now();
 }
 
+/* All that has been written up to now is in the file. */
+static void has_grown(void *_ch, unsigned what)
+{
+	struct channel *ch = _ch;
+	struct stat st;
+
+	CHECK_INT(what, ==, IV_FOLLOW_DATA);
+	CHECK_SYS(fstat(ch->fd, &st));
+	ch->follow.offset = st.st_size;
+	called(ch);
+}
+
+static void has_changed(void *_ch, const struct iv_path_info *before,
+			const struct iv_path_info *now)
+{
+	CHECK(before != NULL);
+	CHECK(now != NULL);
+	CHECK_INT(now->size, >, before->size);
+	called(_ch);
+}
+
+static void open_file(struct channel *ch)
+{
+	snprintf(ch->name, sizeof(ch->name), "%s/%d", tmpdir(),
+		 (int)(ch - channels));
+	ch->fd = (int)CHECK_SYS(open(ch->name, O_RDWR | O_CREAT | O_TRUNC |
+					       O_APPEND | O_CLOEXEC, 0600));
+}
+
+static void follow_file(struct channel *ch)
+{
+	open_file(ch);
+	IV_FOLLOW_INIT(&ch->follow);
+	ch->follow.pathname = ch->name;
+	ch->follow.fd = ch->fd;
+	ch->follow.interval.tv_nsec = 10000000;
+	ch->follow.cookie = ch;
+	ch->follow.handler = has_grown;
+	CHECK_SYS(iv_follow_register(&ch->follow));
+}
+
+static void watch_file(struct channel *ch)
+{
+	open_file(ch);
+	IV_PATH_INIT(&ch->path);
+	ch->path.pathname = ch->name;
+	ch->path.interval.tv_nsec = 10000000;
+	ch->path.cookie = ch;
+	ch->path.handler = has_changed;
+	CHECK_SYS(iv_path_register(&ch->path));
+}
+
 static void open_channel(struct channel *ch)
 {
 	struct record *r = log_add(&loop_log[ch->loop], REGISTERED,
@@ -121,6 +196,12 @@ static void open_channel(struct channel *ch)
 		ch->sig.cookie = ch;
 		ch->sig.handler = called;
 		CHECK_SYS(iv_signal_register(&ch->sig));
+		break;
+	case FOLLOWED:
+		follow_file(ch);
+		break;
+	case WATCHED:
+		watch_file(ch);
 		break;
 	default:
 		ch->event.cookie = ch;
@@ -141,6 +222,14 @@ static void close_channel(struct channel *ch, enum deed deed)
 		break;
 	case SIGNAL:
 		iv_signal_unregister(&ch->sig);
+		break;
+	case FOLLOWED:
+		iv_follow_unregister(&ch->follow);
+		CHECK_SYS(close(ch->fd));
+		break;
+	case WATCHED:
+		iv_path_unregister(&ch->path);
+		CHECK_SYS(close(ch->fd));
 		break;
 	default:
 		iv_event_unregister(&ch->event);
@@ -268,9 +357,291 @@ static void next_child(void)
 	CHECK_SYS(iv_wait_interest_register_spawn(&t->wait, in_child, t));
 }
 
+/* ---- Programs, strangers ------------------------------------------------ */
+
+/* A shell that ends with what its thing carries. */
+struct program {
+	struct thing	thing;
+	struct iv_spawn	spawn;
+	pid_t	pid;
+	char	script[16];
+	char	*argv[4];
+};
+
+static struct program programs[PROGRAMS], strangers[STRANGERS];
+static unsigned programs_begun, programs_left, strangers_begun, strangers_left;
+static struct iv_wait_any any;
+
+static void submit(struct program *p, int loop, unsigned id)
+{
+	static char sh[] = "sh", c[] = "-c";
+
+	p->thing.id = id;
+	p->thing.contents = (epoch + id) % 256;
+	snprintf(p->script, sizeof(p->script), "exit %u", p->thing.contents);
+	p->argv[0] = sh;
+	p->argv[1] = c;
+	p->argv[2] = p->script;
+	log_add(&loop_log[loop], SUBMITTED, id)->seq = p->thing.contents;
+}
+
+/* Only its end is seen. */
+static void ended(struct program *p, int loop, int status, unsigned *left)
+{
+	struct thing *t = &p->thing;
+
+	CHECK(WIFEXITED(status));
+	t->times = 1;
+	t->worked.seq = (unsigned)WEXITSTATUS(status);
+	t->worked.start = t->worked.end = log_now();
+	finish(&loop_log[loop], t);
+	if (--*left == 0)
+		sem_post(&things_done);
+}
+
+static void next_program(void);
+
+static void program_ended(void *p, int status, const struct rusage *usage)
+{
+	(void)usage;
+	ended(p, 1, status, &programs_left);
+	next_program();
+}
+
+static void next_program(void)
+{
+	struct program *p = &programs[programs_begun];
+
+	if (programs_begun == PROGRAMS)
+		return;
+	submit(p, 1, ITEMS + CHILDREN + programs_begun++);
+	IV_SPAWN_INIT(&p->spawn);
+	p->spawn.file = "/bin/sh";
+	p->spawn.argv = p->argv;
+	p->spawn.cookie = p;
+	p->spawn.handler = program_ended;
+	CHECK_SYS(iv_spawn_start(&p->spawn));
+}
+
+extern char **environ;
+
+static void next_stranger(void)
+{
+	struct program *p = &strangers[strangers_begun];
+
+	if (strangers_begun == STRANGERS)
+		return;
+	submit(p, 0, ITEMS + CHILDREN + PROGRAMS + strangers_begun++);
+	CHECK_INT(posix_spawn(&p->pid, "/bin/sh", NULL, NULL, p->argv,
+			      environ), ==, 0);
+}
+
+/* Numbers may come again when they have been told. */
+static void stranger_ended(void *unused, pid_t pid, int status,
+			   const struct rusage *usage)
+{
+	unsigned i = 0;
+
+	(void)unused;
+	(void)usage;
+	while (i < STRANGERS && strangers[i].pid != pid)
+		i++;
+	CHECK_INT(i, <, STRANGERS);
+	strangers[i].pid = 0;
+	ended(&strangers[i], 0, status, &strangers_left);
+	next_stranger();
+}
+
+/* ---- Clients ------------------------------------------------------------ */
+
+#define FIRST_CLIENT	(ITEMS + CHILDREN + PROGRAMS + STRANGERS)
+
+/* Each comes with a beat of the tick in the other loop. */
+static struct client {
+	struct thing	thing;
+	int	fd;
+	unsigned	port;		/* atomic: by which it is known */
+} clients[CLIENTS];
+static unsigned clients_begun, clients_left;
+static struct iv_listen server;
+static struct sockaddr_in server_address;
+
+static void accepted(void *unused, int fd, const struct sockaddr *from,
+		     socklen_t len)
+{
+	unsigned port = ((const struct sockaddr_in *)from)->sin_port, i = 0;
+	struct thing *t;
+
+	(void)unused;
+	(void)len;
+	CHECK_SYS(close(fd));
+	while (i < CLIENTS && __atomic_load_n(&clients[i].port,
+					      __ATOMIC_ACQUIRE) != port)
+		i++;
+	CHECK_INT(i, <, CLIENTS);
+	t = &clients[i].thing;
+	t->times = 1;
+	t->worked.seq = t->contents;
+	t->worked.start = t->worked.end = log_now();
+	finish(&loop_log[0], t);
+	if (--clients_left == 0)
+		sem_post(&things_done);
+}
+
+static int bound_socket(struct sockaddr_in *a)
+{
+	int fd = (int)CHECK_SYS(socket(AF_INET, SOCK_STREAM, 0));
+	socklen_t len = sizeof(*a);
+
+	CHECK_SYS(fcntl(fd, F_SETFD, FD_CLOEXEC));
+	memset(a, 0, sizeof(*a));
+	a->sin_family = AF_INET;
+	a->sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	CHECK_SYS(bind(fd, (struct sockaddr *)a, sizeof(*a)));
+	CHECK_SYS(getsockname(fd, (struct sockaddr *)a, &len));
+	return fd;
+}
+
+static void start_server(void)
+{
+	IV_LISTEN_INIT(&server);
+	server.fd = bound_socket(&server_address);
+	CHECK_SYS(listen(server.fd, CLIENTS));
+	server.handler = accepted;
+	CHECK_SYS(iv_listen_register(&server));
+}
+
+static void next_client(void)
+{
+	struct client *c = &clients[clients_begun];
+	struct sockaddr_in a;
+
+	if (clients_begun == CLIENTS)
+		return;
+	c->thing.id = FIRST_CLIENT + clients_begun++;
+	c->thing.contents = epoch + c->thing.id;
+	c->fd = bound_socket(&a);
+	log_add(&loop_log[1], SUBMITTED, c->thing.id)->seq = c->thing.contents;
+	__atomic_store_n(&c->port, a.sin_port, __ATOMIC_RELEASE);
+	CHECK_SYS(connect(c->fd, (struct sockaddr *)&server_address,
+			  sizeof(server_address)));
+}
+
+/* ---- Beats -------------------------------------------------------------- */
+
+#define BEATS	300000		/* from one to the next, in nanoseconds */
+
+static struct iv_tick tick;
+static struct iv_alarm alarm_;
+static unsigned beats, alarms;
+static int64_t first_beat;
+
+static void add_beat(int loop, unsigned channel, unsigned seq, int64_t due)
+{
+	struct record *r = log_add(&loop_log[loop], BEAT, channel);
+
+	r->seq = seq;
+	r->due = due;
+}
+
+static void tick_beats(void *unused)
+{
+	(void)unused;
+	beats += 1 + (unsigned)tick.missed;
+	add_beat(1, CHANNELS, beats, first_beat + beats * (int64_t)BEATS);
+	next_client();
+}
+
+/* That others do not set, if there is one. */
+#ifdef CLOCK_BOOTTIME
+#define ALARM_CLOCK	CLOCK_BOOTTIME
+#else
+#define ALARM_CLOCK	CLOCK_REALTIME
+#endif
+
+static int64_t alarm_clock(void)
+{
+	struct timespec ts;
+
+	CHECK_SYS(clock_gettime(ALARM_CLOCK, &ts));
+	return ts.tv_sec * INT64_C(1000000000) + ts.tv_nsec;
+}
+
+static void alarm_rings(void *due)
+{
+	int64_t early = *(int64_t *)due - alarm_clock();
+
+	add_beat(0, CHANNELS + 1, ++alarms, early > 0 ? log_now() + early : 0);
+	*(int64_t *)due = alarm_.next.tv_sec * INT64_C(1000000000) +
+			  alarm_.next.tv_nsec;
+}
+
+static void start_tick(void)
+{
+	IV_TICK_INIT(&tick);
+	tick.interval.tv_nsec = BEATS;
+	tick.handler = tick_beats;
+	beats = 0;
+	first_beat = log_now();
+	log_add(&loop_log[1], REGISTERED, CHANNELS);
+	CHECK_SYS(iv_tick_register(&tick));
+}
+
+static void start_alarm(void)
+{
+	static int64_t due;
+
+	IV_ALARM_INIT(&alarm_);
+	alarm_.clock = ALARM_CLOCK;
+	alarm_.interval.tv_nsec = BEATS;
+	alarm_.cookie = &due;
+	alarm_.handler = alarm_rings;
+	alarms = 0;
+	due = 0;
+	log_add(&loop_log[0], REGISTERED, CHANNELS + 1);
+	CHECK_SYS(iv_alarm_register(&alarm_));
+}
+
+static void begin_others(int loop)
+{
+	int i;
+
+	if (loop == 0) {
+		IV_WAIT_ANY_INIT(&any);
+		any.handler = stranger_ended;
+		CHECK_SYS(iv_wait_any_register(&any));
+		start_server();
+		start_alarm();
+	} else {
+		start_tick();
+	}
+	for (i = 0; i < AT_ONCE / 2; i++) {
+		if (loop == 0)
+			next_stranger();
+		else
+			next_program();
+	}
+}
+
+static void end_others(int loop)
+{
+	if (loop == 0) {
+		iv_wait_any_unregister(&any);
+		iv_listen_unregister(&server);
+		iv_alarm_unregister(&alarm_);
+		log_add(&loop_log[0], CLOSED, CHANNELS + 1);
+		CHECK_SYS(close(server.fd));
+	} else {
+		iv_tick_unregister(&tick);
+		log_add(&loop_log[1], CLOSED, CHANNELS);
+	}
+}
+
 static void begin_things(int loop)
 {
 	int i;
+
+	begin_others(loop);
 
 	if (loop == 0) {
 		IV_WORK_POOL_INIT(&pool);
@@ -315,6 +686,8 @@ static void tear_down(void *_leave)
 				      UNREGISTERED : CLOSED);
 	if (churning && loop == channels[CHANNELS - 1].loop)
 		iv_timer_unregister(&churn_timer);
+	if (!sleepy)
+		end_others(loop);
 	if (!sleepy && loop == 0)
 		iv_work_pool_put(&pool);
 	iv_event_unregister(_leave);
@@ -381,6 +754,10 @@ static void post(struct channel *ch, unsigned p)
 	case SIGNAL:
 		CHECK_SYS(kill(getpid(), ch->signum));
 		break;
+	case FOLLOWED:
+	case WATCHED:
+		CHECK_SYS(write(ch->fd, "x", 1));
+		break;
 	default:
 		iv_event_post(&ch->event);
 	}
@@ -429,9 +806,16 @@ static void reset(void)
 	}
 	memset(items, 0, sizeof(items));
 	memset(children, 0, CHILDREN * sizeof(*children));
-	items_begun = children_begun = 0;
+	memset(programs, 0, sizeof(programs));
+	memset(strangers, 0, sizeof(strangers));
+	memset(clients, 0, sizeof(clients));
+	items_begun = children_begun = programs_begun = strangers_begun = 0;
+	clients_begun = 0;
 	items_left = ITEMS;
 	children_left = CHILDREN;
+	programs_left = PROGRAMS;
+	strangers_left = STRANGERS;
+	clients_left = CLIENTS;
 	IV_TIMER_INIT(&churn_timer);
 	for (i = 0; i < POSTERS; i++)
 		CHECK_SYS(sem_init(&acked[i], 0, 0));
@@ -475,12 +859,15 @@ static void one_epoch(void)
 					(void *)(intptr_t)i), ==, 0);
 	for (i = 0; i < POSTERS; i++)
 		CHECK_INT(pthread_join(tid[i], NULL), ==, 0);
-	if (!sleepy && await(&things_done))
-		await(&things_done);
+	for (i = 0; !sleepy && i < KINDS; i++)
+		if (!await(&things_done))
+			break;
 	for (i = 0; i < LOOPS; i++)
 		iv_event_post(&leave[i]);
 	for (i = 0; i < LOOPS; i++)
 		CHECK_INT(pthread_join(loop[i], NULL), ==, 0);
+	for (i = 0; i < (int)clients_begun; i++)
+		CHECK_SYS(close(clients[i].fd));
 	judge();
 }
 

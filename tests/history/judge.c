@@ -103,6 +103,45 @@ TEST_ONCE(a_call_after_unregistering)
 	verdict("channel 7: called while not registered");
 }
 
+static void beat_at(int64_t start, unsigned seq, int64_t due)
+{
+	at(start, start, BEAT, seq)->due = due;
+}
+
+TEST_ONCE(beats_may_be_late_and_missed)
+{
+	at(1, 2, REGISTERED, 0);
+	beat_at(11, 1, 11);
+	beat_at(35, 3, 31);
+	at(36, 36, CLOSED, 0);
+	at(41, 42, REGISTERED, 0);
+	beat_at(51, 1, 51);
+	verdict(NULL);
+}
+
+TEST_ONCE(a_beat_that_comes_early)
+{
+	at(1, 2, REGISTERED, 0);
+	beat_at(10, 1, 11);
+	verdict("channel 7: beat 1 came 1 ns early");
+}
+
+TEST_ONCE(a_beat_that_comes_twice)
+{
+	at(1, 2, REGISTERED, 0);
+	beat_at(31, 3, 31);
+	beat_at(32, 3, 31);
+	verdict("channel 7: beat 3 after 3");
+}
+
+TEST_ONCE(a_beat_after_unregistering)
+{
+	at(1, 2, REGISTERED, 0);
+	at(3, 3, CLOSED, 0);
+	beat_at(11, 1, 11);
+	verdict("channel 7: called while not registered");
+}
+
 TEST_ONCE(a_thing_done_once)
 {
 	at(1, 2, SUBMITTED, 5);

@@ -114,25 +114,44 @@ static const char *check_post(const struct record *r,
 			r->seq, r->poster);
 }
 
+/* LAST: the number of the one before. */
+static const char *check_beat(const struct record *r, unsigned last)
+{
+	if (r->start < r->due)
+		return complain("channel %u: beat %u came %lld ns early", r->id,
+				r->seq, (long long)(r->due - r->start));
+	if (r->seq <= last)
+		return complain("channel %u: beat %u after %u", r->id, r->seq,
+				last);
+	return NULL;
+}
+
 static const char *check_channel(const struct record *r,
 				 const struct record *end)
 {
 	int64_t since = INT64_MAX;
+	unsigned last = 0;
 	const char *what;
 
 	for (; r < end; r++) {
 		switch (r->deed) {
 		case REGISTERED:
 			since = r->end;
+			last = 0;
 			break;
 		case UNREGISTERED:
 		case CLOSED:
 			since = INT64_MAX;
 			break;
 		case CALLED:
+		case BEAT:
 			if (since == INT64_MAX)
 				return complain("channel %u: called while not "
 						"registered", r->id);
+			what = r->deed == BEAT ? check_beat(r, last) : NULL;
+			if (what != NULL)
+				return what;
+			last = r->seq;
 			break;
 		default:
 			what = r->start >= since ? check_post(r, end) : NULL;

@@ -20,7 +20,8 @@ enum deed {
 	CLOSED,		/* the same; all posts should have been served */
 	POSTED,
 	CALLED,
-	SUBMITTED,	/* a thing that happens once: an item, a child */
+	BEAT,		/* of a channel that is a tick or an alarm */
+	SUBMITTED,	/* a thing that happens once: an item, a child, a client */
 	WORKED,
 	COMPLETED
 };
@@ -30,7 +31,9 @@ struct record {
 	unsigned	id;		/* of the channel, or the thing */
 	unsigned	poster;		/* POSTED: who */
 	unsigned	seq;		/* POSTED: its number, from 1 on;
+					   BEAT: the same, those missed counted;
 					   of things: what it carries */
+	int64_t		due;		/* BEAT: not to come before */
 	int64_t		start, end;
 	unsigned	saw[POSTERS];	/* CALLED: the last number of each */
 };
@@ -54,7 +57,8 @@ void log_free(struct log *l);
  * NULL if all is as promised, else what is wrong:
  * a call outside of registration; a post into an interval of registration
  * that is not followed by a call that knows of it, before the interval is
- * CLOSED; a thing that was not worked on once and completed once, in that
+ * CLOSED; a beat that comes too early, or not after the one before; a thing
+ * that was not worked on once and completed once, in that
  * order, with what it carries unchanged.  Sorts L.
  */
 const char *log_complaint(struct log *l);

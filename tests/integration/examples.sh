@@ -245,4 +245,16 @@ else
 	skip 'evio_server' 'not built'
 fi
 
+# ---- Compilers ---------------------------------------------------------------
+
+none "$(for example in "$top_srcdir"/examples/*.c; do
+	case $example in
+	*/in_glib.c) continue ;;
+	esac
+	for standard in c99 c11 gnu17; do
+		# shellcheck disable=SC2086 # a list of words
+		${CC:-cc} -std=$standard -fsyntax-only -I"$top_srcdir/include" \
+			-I"$top_srcdir/include/ivykis-evio" "$example" 2>&1
+	done
+done)" 'examples compile by each standard of C'
 finish

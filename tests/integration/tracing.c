@@ -12,6 +12,7 @@
 #include <sys/prctl.h>
 #endif
 #include <iv.h>
+#include <iv_event.h>
 #include <iv_loop.h>
 #include <iv_work.h>
 
@@ -147,6 +148,42 @@ static void stay(void)
 	say_ready();
 }
 
+/* ---- Threads have much to tell it ---------------------------------------------- */
+
+static struct iv_event event;
+
+static void got_news(void *unused)
+{
+	(void)unused;
+}
+
+static void tell_news(void *unused)
+{
+	(void)unused;
+	iv_event_post(&event);
+}
+
+static void told_news(void *unused)
+{
+	(void)unused;
+	iv_work_pool_submit_work(&pool, &items[0]);
+}
+
+static void be_busy(void)
+{
+	IV_EVENT_INIT(&event);
+	event.handler = got_news;
+	IV_WORK_POOL_INIT(&pool);
+	pool.max_threads = 1;
+	if (iv_event_register(&event) < 0 || iv_work_pool_create(&pool) < 0)
+		abort();
+	IV_WORK_ITEM_INIT(&items[0]);
+	items[0].work = tell_news;
+	items[0].completion = told_news;
+	told_news(NULL);
+	say_ready();
+}
+
 /* ---- Which ------------------------------------------------------------------------ */
 
 static const struct {
@@ -154,6 +191,7 @@ static const struct {
 	void	(*begin)(void);
 } troubles[] = {
 	{ "spin", spin }, { "hang", hang }, { "late", be_late }, { "stay", stay },
+	{ "busy", be_busy },
 };
 
 int main(int argc, char **argv)

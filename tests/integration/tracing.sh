@@ -1,8 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 #
-# tracing.sh - the commands for gdb of docs/tracing.md, as they are written
-# there, answer the questions above them.
+# tracing.sh - the commands for gdb, bpftrace and perf of docs/tracing.md, as
+# they are written there, answer the questions above them.
 
 # shellcheck source=../meta/tap.sh
 . "${top_srcdir:=.}/tests/meta/tap.sh"
@@ -29,11 +29,27 @@ gdb() {
 		-iex "source $script" "$@" </dev/null
 }
 
-# commands_for QUESTION PATTERN: those for gdb in the section, of PROCESS
+# It is ended as by Ctrl-C, after SECONDS; its own complaint is that there is no
+# tracefs, which it does not need.
+bpftrace() {
+	timeout -s INT "$seconds" bpftrace "$@" </dev/null
+}
+
+# With a tracefs, and files that are not left lying about.
+perf() {
+	(cd "$tmp" && HOME=$tmp timeout 60 unshare -m sh -c '
+		mount -t tracefs tracefs /sys/kernel/tracing 2>/dev/null
+		perf "$@"' sh "$@" </dev/null)
+}
+
+# commands_for QUESTION PATTERN [TOOL]: those for gdb in the section, of PROCESS
 commands_for() {
-	awk -v title="## $1" '/^## / { here = $0 == title }
-		here && /^    gdb / { print }' "$page" | grep -e "$2" |
-		sed "s/PID/\$process/g"
+	awk -v title="## $1" -v tool="    ${3-gdb} " '/^## / { here = $0 == title }
+		!/^     / { wanted = 0 }
+		here && index($0, tool) == 1 { wanted = 1 }
+		wanted { printf "%s%s", more++ && !/^     / ? "\n" : "", $0 }
+		END { print "" }' "$page" | grep -e "$2" |
+		sed "s/PID/\$process/g; s|LIB|$library|g"
 }
 
 # in_trouble NAME: a PROCESS that has come there
@@ -47,10 +63,10 @@ in_trouble() {
 	[ "$word" = ready ]
 }
 
-# asked QUESTION PATTERN TROUBLE: what gdb says is in SAID
+# asked QUESTION PATTERN TROUBLE [TOOL]: what gdb says is in SAID
 asked() {
 	said=$tmp/said
-	command=$(commands_for "$1" "$2")
+	command=$(commands_for "$1" "$2" "${4-gdb}")
 	if [ -z "$command" ]; then
 		echo "no such command in the page: $1" >"$said"
 		return
@@ -100,4 +116,45 @@ none "$(answers 'no progress for [0-9]* turns' '^\$1 = [0-9]' \
 asked 'How late are timers?' 'handler__begin' late
 none "$(answers '^come_late in section' '^\$1 = [1-9][0-9]\{7,\}$')" \
 	'how late timers are'
+
+# seen_by TOOL WHAT QUESTION PATTERN TROUBLE LINE...: the answer has the lines.
+# Nothing says when a tracer has begun, so it is given more and more time.
+seen_by() {
+	tool=$1 what=$2 question=$3 pattern=$4 trouble=$5
+	shift 5
+	for seconds in 2 4 8 16 32; do
+		asked "$question" "$pattern" "$trouble" "$tool"
+		complaints=$(answers "$@")
+		[ -n "$complaints" ] || break
+	done
+	none "$complaints" "$what, by $tool"
+}
+
+seconds=10
+if ! have bpftrace || ! bpftrace -e 'BEGIN { exit(); }' >"$tmp/log" 2>&1; then
+	skip 'commands for bpftrace' 'no bpftrace, or it may not trace'
+else
+	seen_by bpftrace 'which handlers are called' 'Why is it at 100 %?' \
+		count spin '^@\[1, ignore_the_end\]: [1-9]'
+	seen_by bpftrace 'which descriptor makes no progress' \
+		'Why is it at 100 %?' spin spin '^@\[[0-9]*\]: [1-9]'
+	seen_by bpftrace 'how long handlers take' \
+		'Which handler blocks the loop?' handler late \
+		'^@us\[take_long\]' '^\[16K, 32K) '
+	seen_by bpftrace 'how late timers are' 'How late are timers?' arg3 late \
+		'^@us:' '^\[\(16K, 32K\|32K, 64K\)) '
+	seen_by bpftrace 'how long items wait' \
+		'How long do items wait for a worker?' work__queue busy \
+		'^@us:' '^\[.*|@'
+	seen_by bpftrace 'how long posts take' 'How long does a post take?' \
+		post busy '^@us\[got_news\]' '^\[.*|@'
+fi
+
+if ! have perf || ! perf probe -l >"$tmp/log" 2>&1; then
+	skip 'commands for perf' 'no perf, or it may not trace'
+else
+	seen_by perf 'which descriptor makes no progress' \
+		'Why is it at 100 %?' 'perf' spin \
+		'sdt_ivykis:spin: .* arg2=[0-9]* arg3=[0-9]'
+fi
 finish

@@ -7,9 +7,15 @@
  */
 #include <sched.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 #include <sys/wait.h>
+#ifdef __linux__
+#include <string.h>
+#include <sys/syscall.h>
+#include <ucontext.h>
+#endif
 #include <iv_event.h>
 #include <iv_event_raw.h>
 #include <iv_signal.h>
@@ -162,6 +168,14 @@ static unsigned random_up_to(unsigned n)
 	return (seed >> 8) % n;
 }
 
+/* Its channel is the program's, as a descriptor would be. */
+static void close_raw(void)
+{
+	close(o.raw.event_rfd.fd);
+	if (o.raw.event_wfd != o.raw.event_rfd.fd)
+		close(o.raw.event_wfd);
+}
+
 static void cancel_one(int i)
 {
 	unsigned spins = random_up_to(3000);
@@ -184,10 +198,7 @@ static void cancel_one(int i)
 	CHECK_PTR(result, ==, PTHREAD_CANCELED);
 	if (with_child)
 		iv_work_pool_put(&o.pool);
-	/* Its channel is the program's, as a descriptor would be. */
-	close(o.raw.event_rfd.fd);
-	if (o.raw.event_wfd != o.raw.event_rfd.fd)
-		close(o.raw.event_wfd);
+	close_raw();
 	CHECK_INT(fd_is_open(fds[0]), ==, 1);
 }
 
@@ -284,3 +295,134 @@ TEST(while_the_signal_handler_runs)
 		cancel_told((unsigned)i * 37 % 12000);
 	CHECK(signal(SIGUSR1, SIG_DFL) != SIG_ERR);
 }
+
+#if defined(__GLIBC__) && defined(SYS_rt_sigprocmask)
+#define SIGCANCEL	32		/* glibc's */
+
+static unsigned long long bit(int signum)
+{
+	return 1ULL << (signum - 1);
+}
+
+/* Both signals that wait are delivered when it returns: the first of them that
+   of glibc, whose handler is then interrupted before it has done anything. */
+static void unblock_both(int signum, siginfo_t *info, void *_context)
+{
+	ucontext_t *context = _context;
+	unsigned long long mask;
+
+	(void)signum;
+	(void)info;
+	memcpy(&mask, &context->uc_sigmask, sizeof(mask));
+	mask &= ~(bit(SIGCANCEL) | bit(SIGRTMIN));
+	memcpy(&context->uc_sigmask, &mask, sizeof(mask));
+}
+
+static pid_t blocked_thread;
+
+static void *wait_with_both_blocked(void *unused)
+{
+	unsigned long long mask = bit(SIGCANCEL) | bit(SIGRTMIN);
+	int state;
+
+	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &state);
+	iv_init();
+	IV_SIGNAL_INIT(&o.sig);
+	o.sig.signum = SIGRTMIN;
+	o.sig.handler = ignored;
+	CHECK_INT(iv_signal_register(&o.sig), ==, 0);
+	IV_EVENT_RAW_INIT(&o.raw);
+	o.raw.handler = ignored;
+	CHECK_INT(iv_event_raw_register(&o.raw), ==, 0);
+	CHECK_INT(syscall(SYS_rt_sigprocmask, SIG_BLOCK, &mask, NULL,
+			  sizeof(mask)), ==, 0);
+	blocked_thread = (pid_t)iv_get_thread_id();
+	__atomic_store_n(&ready, 1, __ATOMIC_RELEASE);
+	pthread_setcancelstate(state, &state);
+	iv_main();
+	return unused;
+}
+
+/* The kernel call that the thread is in; -1: none, or it can't be told. */
+static long call_of(pid_t thread)
+{
+	char name[64];
+	long nr = -1;
+	FILE *f;
+
+	snprintf(name, sizeof(name), "/proc/self/task/%d/syscall", (int)thread);
+	f = fopen(name, "r");
+	if (f == NULL)
+		return -1;
+	if (fscanf(f, "%ld", &nr) != 1)
+		nr = -1;
+	fclose(f);
+	return nr;
+}
+
+/* A later glibc does not wait there, and needs no request to be handled. */
+static void await_call(pid_t thread, long nr)
+{
+	int n;
+
+	for (n = 0; n < 20000 && call_of(thread) != nr; n++)
+		sched_yield();
+}
+
+static long call_of_wait(void)
+{
+	const char *method = iv_poll_method_name();
+
+	if (strcmp(method, "ppoll") == 0)
+		return SYS_ppoll;
+#ifdef SYS_poll
+	if (strcmp(method, "poll") == 0)
+		return SYS_poll;
+#endif
+#ifdef SYS_epoll_wait
+	return SYS_epoll_wait;
+#else
+	return SYS_epoll_pwait;
+#endif
+}
+
+static void cancel_blocked(void)
+{
+	pthread_t tid;
+	void *result;
+
+	ready = 0;
+	CHECK_INT(thread_create(pthread_create, &tid, NULL,
+				wait_with_both_blocked, NULL), ==, 0);
+	while (!__atomic_load_n(&ready, __ATOMIC_ACQUIRE))
+		sched_yield();
+	await_call(blocked_thread, call_of_wait());
+	CHECK_INT(pthread_cancel(tid), ==, 0);
+	iv_event_raw_post(&o.raw);
+	await_call(blocked_thread, SYS_futex);
+	CHECK_INT(pthread_kill(tid, SIGRTMIN), ==, 0);
+	CHECK_INT(pthread_kill(tid, SIGUSR2), ==, 0);
+	CHECK_INT(pthread_join(tid, &result), ==, 0);
+	CHECK_PTR(result, ==, PTHREAD_CANCELED);
+	close_raw();
+}
+
+/* The wait waits for the handler of the request, and that one must not wait
+   for the wait. */
+TEST(a_signal_interrupts_the_handler_of_the_request)
+{
+	struct sigaction sa = {
+		.sa_sigaction = unblock_both,
+		.sa_flags = SA_SIGINFO,
+	};
+	int i;
+
+	require_no_sanitizer();
+	CHECK(signal(SIGRTMIN, SIG_IGN) != SIG_ERR);
+	CHECK_INT(sigaction(SIGUSR2, &sa, NULL), ==, 0);
+	for (i = 0; i < 5; i++)
+		cancel_blocked();
+	CHECK(signal(SIGRTMIN, SIG_DFL) != SIG_ERR);
+	CHECK(signal(SIGUSR2, SIG_DFL) != SIG_ERR);
+}
+#endif

@@ -243,6 +243,48 @@ TEST(closed_before_unregister_is_noted_once)
 	CHECK(strstr(first + 1, "closed before") == NULL);
 }
 
+static void close_with_flags(unsigned flags, void (*handler)(void *))
+{
+	int p[2];
+
+	make_pipe(p);
+	iv_init();
+	IV_FD_INIT(&fd);
+	fd.fd = p[0];
+	fd.handler_in = handler;
+	iv_fd_set_flags(&fd, flags);
+	iv_fd_register(&fd);
+	close_pair(p);
+	quit_after_turns(2);
+	iv_main();
+	iv_fd_unregister(&fd);
+	iv_deinit();
+}
+
+/* Its owner may close it while nobody asks for it. */
+TEST(somebody_elses_may_be_closed)
+{
+	listen_to_stderr();
+	close_with_flags(IV_FD_RAW | IV_FD_NOREF, NULL);
+	CHECK_STR(what_was_said(), "");
+}
+
+TEST(somebody_elses_that_is_asked_for_is_noted)
+{
+	ONLY_IN_DEBUG_BUILDS();
+	listen_to_stderr();
+	close_with_flags(IV_FD_RAW | IV_FD_NOREF, quit_handler);
+	check_said("closed before iv_fd_unregister(): fd ");
+}
+
+TEST(ones_own_that_is_not_asked_for_is_noted)
+{
+	ONLY_IN_DEBUG_BUILDS();
+	listen_to_stderr();
+	close_with_flags(IV_FD_RAW, NULL);
+	check_said("closed before iv_fd_unregister(): fd ");
+}
+
 TEST(a_blocking_descriptor_is_noted)
 {
 	int p[2];

@@ -3,11 +3,17 @@
  * verify.c - each case breaks one promise of a loop's structures, in a task;
  * a debug build has to notice it in the same turn.
  */
+#include <signal.h>
 #include <string.h>
+#include <unistd.h>
 #include <iv.h>
+#include <iv_alarm.h>
 #include <iv_event.h>
+#include <iv_follow.h>
 #include <iv_hook.h>
 #include <iv_loop.h>
+#include <iv_path.h>
+#include <iv_wait.h>
 #include "harness/test.h"
 #include "loop/loop.h"
 
@@ -17,6 +23,11 @@ static struct iv_timer near, far;
 static struct iv_event event;
 static struct iv_hook prepare, idle;
 static struct iv_call call;
+static struct iv_alarm alarms[2];
+static struct iv_path path;
+static struct iv_follow follow;
+static struct iv_wait_any any;
+static struct iv_wait_interest child;
 static int fds[2];
 static struct ivi_loop *loop;
 
@@ -58,6 +69,93 @@ static void make_hook(struct iv_hook *hook, int point)
 	iv_hook_register(hook);
 }
 
+static void make_alarms(void)
+{
+	int i;
+
+	for (i = 0; i < 2; i++) {
+		IV_ALARM_INIT(&alarms[i]);
+		alarms[i].clock = CLOCK_REALTIME;
+		alarms[i].at.tv_sec = 0x7f000000 + i;
+		alarms[i].handler = never_handler;
+		CHECK_INT(iv_alarm_register(&alarms[i]), ==, 0);
+	}
+}
+
+static void never_changes(void *cookie, const struct iv_path_info *before,
+			  const struct iv_path_info *now)
+{
+	(void)before;
+	(void)now;
+	never_handler(cookie);
+}
+
+static void never_grows(void *cookie, unsigned what)
+{
+	(void)what;
+	never_handler(cookie);
+}
+
+static void make_files(void)
+{
+	IV_PATH_INIT(&path);
+	path.pathname = "/nothing/there";
+	path.handler = never_changes;
+	CHECK_INT(iv_path_register(&path), ==, 0);
+	IV_FOLLOW_INIT(&follow);
+	follow.pathname = "/nothing/there";
+	follow.handler = never_grows;
+	CHECK_INT(iv_follow_register(&follow), ==, 0);
+}
+
+static void never_dies(void *cookie, pid_t pid, int status,
+		       const struct rusage *usage)
+{
+	(void)pid;
+	(void)status;
+	(void)usage;
+	never_handler(cookie);
+}
+
+static void never_ends(void *cookie, int status, const struct rusage *usage)
+{
+	never_dies(cookie, 0, status, usage);
+}
+
+static void run_on(void *unused)
+{
+	(void)unused;
+	for (;;)
+		pause();
+}
+
+static void make_any(void)
+{
+	IV_WAIT_ANY_INIT(&any);
+	any.handler = never_dies;
+	CHECK_INT(iv_wait_any_register(&any), ==, 0);
+}
+
+static void make_children(void)
+{
+	make_any();
+	IV_WAIT_INTEREST_INIT(&child);
+	child.handler = never_ends;
+	CHECK_INT(iv_wait_interest_register_spawn(&child, run_on, NULL), ==, 0);
+}
+
+static void take_modules_down(void)
+{
+	iv_wait_interest_kill(&child, SIGKILL);
+	iv_wait_interest_unregister(&child);
+	iv_wait_any_unregister(&any);
+	CHECK_INT(waitpid(child.pid, NULL, 0), ==, child.pid);
+	iv_follow_unregister(&follow);
+	iv_path_unregister(&path);
+	iv_alarm_unregister(&alarms[0]);
+	iv_alarm_unregister(&alarms[1]);
+}
+
 static void make_everything(void)
 {
 	make_pipe(fds);
@@ -76,11 +174,14 @@ static void make_everything(void)
 	make_task(&later, next_turn);
 	make_hook(&prepare, IV_HOOK_PREPARE);
 	make_hook(&idle, IV_HOOK_IDLE);
+	make_alarms();
+	make_files();
 	settle();
 }
 
 static void take_everything_down(void)
 {
+	take_modules_down();
 	iv_hook_unregister(&idle);
 	iv_hook_unregister(&prepare);
 	iv_task_unregister(&later);
@@ -115,6 +216,7 @@ static void break_##name(void *unused __attribute__((unused)))
 TEST(what_is_not_broken)
 {
 	make_everything();
+	make_children();
 	make_task(&task, nothing);
 	settle();
 	take_everything_down();
@@ -398,4 +500,37 @@ BREAK(call_of_another_loop, "was posted, but is not registered here")
 BREAK(channel_without_its_users, "has not as many users as there are")
 {
 	loop->events.users++;
+}
+
+/* ---- Modules ---------------------------------------------------------------- */
+
+BREAK(alarm_overwritten, "has an iv_alarm that was freed or overwritten")
+{
+	memset(alarms[0].pad, 0, sizeof(alarms[0].pad));
+}
+
+BREAK(next_of_an_alarm_changed, "has iv_alarms out of order")
+{
+	alarms[0].next.tv_sec *= 2;
+}
+
+BREAK(path_overwritten, "has an iv_path or iv_follow that was freed")
+{
+	IV_PATH_INIT(&path);
+}
+
+BREAK(pathname_changed, "has an iv_path or iv_follow that was freed")
+{
+	path.pathname++;
+}
+
+BREAK(fd_of_a_follower_changed, "has an iv_path or iv_follow that was freed")
+{
+	follow.fd = fds[0];
+}
+
+BREAK(wait_any_overwritten, "has an iv_wait_any that was freed or overwritten")
+{
+	make_any();
+	IV_WAIT_ANY_INIT(&any);
 }

@@ -41,6 +41,9 @@ COMPAT = {
     "evio2": ("ivykis-evio", "-DEVIO_COMPAT=2", "lib/libivykis-evio2.a"),
 }
 
+LOOKED_FOR = ("epoll", "signal", "child", "idle", "libev", "libevent", "libuv",
+              "poll", "socket", "thread", "timeout", "timer")
+
 results = []
 
 
@@ -107,7 +110,7 @@ def plain(text):
 
 
 def read_pages():
-    paths = sorted(glob.glob(os.path.join(SRC, "man3", "*.3")))
+    paths = sorted(glob.glob(os.path.join(SRC, "man[37]", "*.[37]")))
     pages = [Page(os.path.relpath(path, SRC)) for path in paths]
     return {page.name: page for page in pages}
 
@@ -183,8 +186,72 @@ def check_names(pages):
     case("every name in NAME has a page", "".join(
         "%s: %s\n" % (page.name, name) for page in pages.values()
         for name in page.names() if name not in pages))
+    about = " ".join(re.findall(r"^\.Nd (.*)", "\n".join(
+        page.text for page in pages.values()), flags=re.M))
+    case("apropos(1) finds what a newcomer looks for", " ".join(
+        word for word in LOOKED_FOR if word not in about))
     case("aliases lead to pages that name them", "".join(
         bad_alias(page, pages) for page in pages.values() if page.target))
+
+
+# ---- Since when -------------------------------------------------------------
+
+
+def since_is_missing(page, name, version):
+    """A page of which only a part is new says which."""
+    history = page.section("HISTORY")
+    return version not in history or (
+        "0." in history and not re.search(r"\b%s\b" % name, history))
+
+
+def check_since(pages):
+    node = re.search(r"^IVYKIS_(1\.\d+) \{\n(.*?)^\}",
+                     read("lib", "libivykis.map.in"), flags=re.M | re.S)
+    names = re.findall(r"([a-z_]\w+);", node.group(2))
+    case("pages say since when there is what is new", "\n".join(
+        name for name in names if since_is_missing(
+            pages[pages[name].target or name], name, node.group(1))))
+
+
+# ---- Names of others --------------------------------------------------------
+
+# Where what ivykis_migrate speaks of is declared; the system may lack some.
+MIGRATE_FROM = {
+    "libev": os.path.join(SRC, "include/ivykis-ev/ev.h"),
+    "libuv": "/usr/include/uv.h",
+    "libevent": "/usr/include/event2/*.h",
+    "evio": os.path.join(SRC, "include/ivykis-evio/evio.h"),
+}
+
+
+def read_headers(pattern):
+    return "".join(read(path) for path in glob.glob(pattern))
+
+
+def check_migrate(page, pages):
+    """It has names that exist, and all that README has in its table."""
+    ours = set(re.findall(r"\b(?:iv|IV)_\w+", page.text)) - {
+        "IV_EXCLUDE_POLL_METHOD"}
+    case("%s: our names have pages" % page.name,
+         "\n".join(undocumented(pages, ours)))
+    words = set(re.findall(r"\w+", page.text))
+    table = set(re.findall(r"\b(?:ev|EV|EVRUN|EVLOOP|uv|UV|event|evtimer|"
+                           r"evsignal|evconnlistener)_\w+|\bEVLOOP_\w+",
+                           re.search(r"^\| ivykis \| libev.*?\n\n",
+                                     read("README.md"), re.M | re.S).group()))
+    case("%s: README has no more" % page.name, "\n".join(
+        name for name in sorted(table - words)
+        if not any(word.startswith(re.sub("_t$", "_", name))
+                   for word in words)))
+    for library, pattern in MIGRATE_FROM.items():
+        text = read_headers(pattern)
+        part = re.search(r"^\.Ss From %s\n(.*?)(?=^\.S[hs] |\Z)" % library,
+                         page.text, flags=re.M | re.S).group(1)
+        names = set(re.findall(r"(?:Fn|Dv) (\w+)", "".join(
+            re.findall(r"^\.It .*\n", part, flags=re.M))))
+        case("%s: names of %s" % (page.name, library), None if not text else
+             " ".join(sorted(name for name in names
+                             if not re.search(r"\b%s\b" % name, text))))
 
 
 # ---- SYNOPSIS ---------------------------------------------------------------
@@ -455,6 +522,8 @@ def main():
     check_form(pages, "mandoc", lint)
     check_form(pages, "man", man_warnings)
     check_names(pages)
+    check_since(pages)
+    check_migrate(pages["ivykis_migrate"], pages)
     for page in pages.values():
         if page.target is not None:
             continue

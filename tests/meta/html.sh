@@ -9,7 +9,8 @@
 
 have mandoc || skip_all 'no mandoc'
 
-none "$(sh "$top_srcdir/docs/html.sh" "$tmp" "$top_srcdir"/man3/*.3 2>&1)" \
+none "$(sh "$top_srcdir/docs/html.sh" "$tmp" "$top_srcdir"/man3/*.3 \
+	"$top_srcdir"/man7/*.7 2>&1)" \
 	'pages are made'
 
 # links FILE: what it refers to
@@ -59,7 +60,7 @@ else
 fi
 
 none "$(links "$tmp/index.html" >"$tmp/indexed"
-for page in "$top_srcdir"/man3/*.3; do
+for page in "$top_srcdir"/man3/*.3 "$top_srcdir"/man7/*.7; do
 	grep -q '^\.so' "$page" && continue
 	grep -qx "${page##*/}.html" "$tmp/indexed" || echo "$page"
 done)" 'pages are in the index'

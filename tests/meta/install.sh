@@ -81,9 +81,12 @@ expected() {
 			[ "${example##*/}$evio" = 'evio_server.c#' ] ||
 			echo "$docdir/examples/${example##*/}"
 	done
-	[ "$man" = '#' ] || for page in "$top_srcdir"/man3/*.3; do
-		echo "$mandir/man3/${page##*/}"
-	done
+	[ "$man" = '#' ] || {
+		for page in "$top_srcdir"/man3/*.3; do
+			echo "$mandir/man3/${page##*/}"
+		done
+		echo "$mandir/man7/ivykis_migrate.7"
+	}
 }
 
 installed() {

@@ -11,9 +11,9 @@ if [ -e .git ] && git ls-files >"$tmp/files" 2>/dev/null; then
 	:
 else
 	# A tarball: leave out what autotools and a build in it generated.
-	find include lib man3 tests examples -name .libs -prune -o \
+	find include lib man3 man7 tests examples -name .libs -prune -o \
 		-type f -print |
-		grep -E '\.([ch3]|mk|sh|in|map)$' >"$tmp/files"
+		grep -E '\.([ch37]|mk|sh|in|map)$' >"$tmp/files"
 fi
 
 # The licence itself; prose; debian/copyright speaks for its directory.

@@ -67,7 +67,7 @@ else
 fi
 
 # But for those that are one line, ".so man3/OTHER.3".
-none "$(find "$top_srcdir/man3" -name '*.3' -exec sh -c '
+none "$(find "$top_srcdir/man3" "$top_srcdir/man7" -name '*.[37]' -exec sh -c '
 	for page; do
 		grep -q "^\.so " "$page" ||
 			grep -Fqx ".Os \"ivykis $0\"" "$page" || echo "$page"

@@ -42,7 +42,6 @@ int __real_dup2(int from, int to);
 int __wrap_dup2(int from, int to);
 int __real_kill(pid_t pid, int sig);
 int __wrap_kill(pid_t pid, int sig);
-long __real_syscall(long nr, long a, long b, long c, long d, long e, long f);
 long __wrap_syscall(long nr, long a, long b, long c, long d, long e, long f);
 
 static pid_t last_child;
@@ -111,6 +110,7 @@ int __wrap_kill(pid_t pid, int sig)
 	return pid == watched ? signalled(pid, sig) : __real_kill(pid, sig);
 }
 
+#ifdef __linux__
 /* What the C library has no function for.  The only child is the watched. */
 long __wrap_syscall(long nr, long a, long b, long c, long d, long e, long f)
 {
@@ -120,8 +120,9 @@ long __wrap_syscall(long nr, long a, long b, long c, long d, long e, long f)
 	if (nr == SYS_pidfd_send_signal && b != 0 && watched != 0)
 		return signalled(watched, (int)b);
 #endif
-	return __real_syscall(nr, a, b, c, d, e, f);
+	return spy_syscall(nr, a, b, c, d, e, f);
 }
+#endif
 
 static int64_t now_ns(void)
 {

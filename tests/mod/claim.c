@@ -6,6 +6,7 @@
 #include <signal.h>
 #include <sys/wait.h>
 #include "mod/claim.h"
+#include "sys/sys.h"
 #include "harness/test.h"
 
 static void exit_with(void *status)
@@ -41,7 +42,7 @@ static void expect_exit(struct ivi_claim *c, int status)
 	CHECK_INT(ivi_claim_poll(c, &change), ==, -ECHILD);
 	CHECK_INT(change.status, ==, -1);
 	CHECK(!change.has_usage);
-	ivi_claim_drop(c);
+	CHECK(!ivi_claim_drop(c));
 }
 
 TEST_ONCE(its_own)
@@ -93,8 +94,8 @@ TEST_ONCE(dropped)
 	pid_t pid;
 
 	claim(&c, start(3), -1);
-	ivi_claim_drop(&c);
-	ivi_claim_drop(&c);
+	CHECK(!ivi_claim_drop(&c));
+	CHECK(!ivi_claim_drop(&c));
 	CHECK_INT(ivi_claims_reap(&pid, &change), ==, 1);
 	CHECK_INT(pid, ==, c.pid);
 }
@@ -108,9 +109,69 @@ TEST_ONCE(dropped_by_one_of_two)
 
 	claim(&a, pid, -1);
 	claim(&b, pid, -1);
-	ivi_claim_drop(&a);
+	CHECK(!ivi_claim_drop(&a));
 	CHECK_INT(ivi_claims_reap(&pid, &change), ==, 0);
 	expect_exit(&b, 3);
+}
+
+/* One with a status that was left with it. */
+static pid_t leave_one(void)
+{
+	struct ivi_claim *c = ivi_alloc_zeroed(sizeof(*c));
+	struct ivi_change change;
+	pid_t pid;
+
+	CHECK(c != NULL);
+	claim(c, start(3), -1);
+	CHECK_INT(ivi_claims_reap(&pid, &change), ==, 0);
+	pid = c->pid;
+	CHECK_ERRNO(waitpid(pid, NULL, 0), ECHILD);
+	CHECK_INT(ivi_claim_kill(c, 0, false), ==, -ESRCH);
+	CHECK(ivi_claim_drop(c));
+	return pid;
+}
+
+TEST_ONCE(dropped_with_a_status)
+{
+	struct ivi_change change;
+	struct ivi_claim c;
+	pid_t pid, left = leave_one();
+
+	CHECK_INT(ivi_claims_reap(&pid, &change), ==, 1);
+	CHECK_INT(pid, ==, left);
+	CHECK_INT(WEXITSTATUS(change.status), ==, 3);
+	CHECK_INT(ivi_claims_reap(&pid, &change), ==, 0);
+	claim(&c, leave_one(), -1);
+	CHECK_INT(ivi_claim_kill(&c, 0, false), ==, -ESRCH);
+	CHECK_INT(ivi_claims_reap(&pid, &change), ==, 0);
+	expect_exit(&c, 3);
+}
+
+static void expect_nobody(void *unused)
+{
+	struct ivi_change change;
+	pid_t pid = start(4);
+
+	(void)unused;
+	CHECK_INT(ivi_claims_reap(&pid, &change), ==, 1);
+	CHECK_INT(WEXITSTATUS(change.status), ==, 4);
+}
+
+/* With the last loop, and by a child. */
+TEST_ONCE(nobody_wants_a_status)
+{
+	struct ivi_change change;
+	pid_t pid;
+
+	ivi_claims_enter();
+	ivi_claims_enter();
+	leave_one();
+	reap_child(fork_child(expect_nobody, NULL));
+	ivi_claims_leave();
+	CHECK_INT(ivi_claims_reap(&pid, &change), ==, 1);
+	leave_one();
+	ivi_claims_leave();
+	CHECK_INT(ivi_claims_reap(&pid, &change), ==, 0);
 }
 
 /* While a child is being started nobody knows whose it is. */
@@ -127,16 +188,6 @@ TEST_ONCE(announced)
 	ivi_claims_announced();
 	CHECK_INT(ivi_claims_reap(&pid, &change), ==, 0);
 	expect_exit(&c, 3);
-}
-
-static void expect_nobody(void *unused)
-{
-	struct ivi_change change;
-	pid_t pid = start(4);
-
-	(void)unused;
-	CHECK_INT(ivi_claims_reap(&pid, &change), ==, 1);
-	CHECK_INT(WEXITSTATUS(change.status), ==, 4);
 }
 
 /* A forked child has none of the claims, and starts nothing. */

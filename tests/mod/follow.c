@@ -627,6 +627,33 @@ FILE_TEST(another_descriptor_and_offset)
 	rig_end();
 }
 
+/* What is so is told as if it had been registered anew. */
+FILE_TEST(the_same_descriptor_again)
+{
+	struct reader *r;
+
+	rig_start();
+	put("log", "abc");
+	r = at_end("log", "r");
+	r->stays = 1;
+	iv_follow_set_fd(&r->follow, r->follow.fd, r->follow.offset);
+	CHECK_STR(told(), "");
+	replace("log", "other");
+	CHECK_STR(told(), "r:+replaced ");
+	CHECK_STR(told(), "");
+	iv_follow_set_fd(&r->follow, r->follow.fd, r->follow.offset);
+	iv_follow_set_fd(&r->follow, r->follow.fd, r->follow.offset);
+	CHECK_STR(told(), "r:+replaced ");
+	CHECK_STR(told(), "");
+	delete("log");
+	CHECK_STR(told(), "r:+gone ");
+	iv_follow_set_fd(&r->follow, r->follow.fd, r->follow.offset);
+	CHECK_STR(told(), "r:+gone ");
+	CHECK_STR(told(), "");
+	drop_reader(r);
+	rig_end();
+}
+
 FILE_TEST(a_descriptor_that_was_closed)
 {
 	struct reader *r;

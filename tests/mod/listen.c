@@ -830,3 +830,15 @@ FATAL_TEST_ONCE(again_null, "iv_listen_again: the struct")
 	iv_init();
 	iv_listen_again(NULL);
 }
+
+FATAL_TEST(overwritten_while_it_is_registered,
+	   "was freed or overwritten while it was registered")
+{
+	struct server s;
+
+	iv_init();
+	start(&s, 0);
+	connect_to(s.l.fd);
+	memset(s.l.pad, 0, sizeof(s.l.pad));
+	iv_main();
+}

@@ -658,3 +658,12 @@ FATAL_TEST(another_thread_unregisters_it, "belongs to another loop")
 	pthread_create(&tid, NULL, from_another_thread, NULL);
 	pthread_join(tid, NULL);
 }
+
+FATAL_TEST(overwritten_while_it_is_registered,
+	   "was freed or overwritten while it was registered")
+{
+	iv_init();
+	add(0, 1, never_handler, NULL);
+	memset(ticks[0].pad, 0, sizeof(ticks[0].pad));
+	iv_main();
+}

@@ -3,14 +3,18 @@
  * wait_any.c - iv_wait_any.
  */
 #include "config.h"
+#include <fcntl.h>
 #include <setjmp.h>
 #include <signal.h>
+#include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/syscall.h>
 #ifdef __linux__
 #include <sys/prctl.h>
 #endif
 #include <iv_event.h>
+#include <iv_loop.h>
 #include <iv_wait.h>
 #include "harness/test.h"
 
@@ -276,6 +280,276 @@ ANY_TEST(an_interest_unregistered_before_it_is_told)
 	CHECK_INT(pids[0], ==, w.pid);
 	CHECK_INT(WEXITSTATUS(statuses[0]), ==, 7);
 	end();
+}
+
+static bool is_taken(pid_t pid)
+{
+	siginfo_t info;
+
+	return waitid(P_PID, (id_t)pid, &info,
+		      WEXITED | WNOHANG | WNOWAIT) < 0;
+}
+
+/* Two with a stranger between them, so that one at least has been waited for
+   when the stranger is told. */
+static struct iv_wait_interest pair[2];
+
+static void lost(void *w, int status, const struct rusage *usage)
+{
+	CHECK(usage == NULL);
+	CHECK_INT(status, ==, -1);
+	iv_wait_interest_unregister(w);
+}
+
+static void begin_with_a_pair(void (*handler)(void *, pid_t, int,
+					      const struct rusage *))
+{
+	unsigned i;
+
+	iv_init();
+	for (i = 0; i < 2; i++) {
+		spawn(&pair[i]);
+		await_end(pair[i].pid);
+		if (i == 0)
+			await_end(start(3));
+	}
+	set(&any, handler);
+	CHECK_INT(iv_wait_any_register(&any), ==, 0);
+}
+
+static void drop_pair(void)
+{
+	unsigned i;
+
+	for (i = 0; i < 2; i++) {
+		int ret = iv_wait_interest_kill(&pair[i], 0);
+
+		CHECK_INT(ret, ==, is_taken(pair[i].pid) ? -ESRCH : 0);
+		iv_wait_interest_unregister(&pair[i]);
+	}
+	CHECK(is_taken(pair[0].pid) || is_taken(pair[1].pid));
+}
+
+static void note_and_drop_pair(void *cookie, pid_t pid, int status,
+			       const struct rusage *usage)
+{
+	note_end(cookie, pid, status, usage);
+	any.handler = note_end;
+	drop_pair();
+}
+
+static void expect_pair(unsigned first)
+{
+	unsigned i;
+
+	for (i = first; i < first + 2; i++) {
+		CHECK(pids[i] == pair[0].pid || pids[i] == pair[1].pid);
+		CHECK_INT(WEXITSTATUS(statuses[i]), ==, 7);
+	}
+	CHECK_INT(pids[first], !=, pids[first + 1]);
+	CHECK_INT(mine_ended, ==, 0);
+}
+
+/* Their statuses are not lost, though the kernel has them no more. */
+ANY_TEST(interests_unregistered_when_they_were_waited_for)
+{
+	begin_with_a_pair(note_and_drop_pair);
+	run(3);
+	CHECK_INT(WEXITSTATUS(statuses[0]), ==, 3);
+	expect_pair(1);
+	end();
+}
+
+static void note_and_drop_all(void *cookie, pid_t pid, int status,
+			      const struct rusage *usage)
+{
+	note_end(cookie, pid, status, usage);
+	iv_wait_any_unregister(&any);
+	drop_pair();
+}
+
+/* Those that nobody has waited for yet. */
+static void reap_the_rest(void)
+{
+	while (waitpid(-1, NULL, WNOHANG) > 0)
+		;
+}
+
+/* Whoever registers next is told: another one ... */
+ANY_TEST(left_for_the_next_iv_wait_any)
+{
+	begin_with_a_pair(note_and_drop_all);
+	run(1);
+	any.handler = note_end;
+	CHECK_INT(iv_wait_any_register(&any), ==, 0);
+	run(3);
+	expect_pair(1);
+	end();
+}
+
+/* ... or an interest ... */
+ANY_TEST(left_for_the_next_interest)
+{
+	unsigned i;
+
+	begin_with_a_pair(note_and_drop_all);
+	run(1);
+	for (i = 0; i < 2; i++) {
+		iv_wait_interest_register(&pair[i]);
+		CHECK_INT(iv_wait_interest_kill(&pair[i], 0), ==,
+			  is_taken(pair[i].pid) ? -ESRCH : 0);
+	}
+	iv_main();
+	CHECK_INT(mine_ended, ==, 2);
+	iv_deinit();
+}
+
+/* ... or nobody. */
+ANY_TEST(left_for_nobody)
+{
+	begin_with_a_pair(note_and_drop_all);
+	run(1);
+	iv_deinit();
+	reap_the_rest();
+	iv_init();
+	iv_wait_interest_register(&pair[0]);
+	pair[0].handler = lost;
+	iv_main();
+	iv_deinit();
+}
+
+static void abandon_pair(void *unused)
+{
+	(void)unused;
+	iv_wait_interest_unregister(&pair[0]);
+	iv_wait_interest_register(&pair[0]);
+	pair[0].handler = lost;
+	iv_main();
+}
+
+static void note_and_fork(void *cookie, pid_t pid, int status,
+			  const struct rusage *usage)
+{
+	note_end(cookie, pid, status, usage);
+	iv_wait_any_unregister(&any);
+	iv_wait_interest_unregister(&pair[1]);
+	reap_child(fork_child(abandon_pair, NULL));
+	iv_wait_interest_unregister(&pair[0]);
+}
+
+/* A forked child has none of them. */
+ANY_TEST(left_in_the_parent)
+{
+	begin_with_a_pair(note_and_fork);
+	run(1);
+	iv_deinit();
+	reap_the_rest();
+}
+
+static struct iv_loop *aside;
+
+static void watch_aside(void)
+{
+	struct iv_loop *before = iv_loop_enter(aside);
+
+	spawn(&pair[0]);
+	iv_loop_enter(before);
+	await_end(pair[0].pid);
+}
+
+static void *drop_aside(void *unused)
+{
+	(void)unused;
+	iv_loop_enter(aside);
+	iv_wait_interest_unregister(&pair[0]);
+	iv_loop_enter(NULL);
+	return NULL;
+}
+
+/* It was waited for in its loop's stead, which does not run. */
+ANY_TEST(another_thread_unregisters)
+{
+	pthread_t thread;
+
+	begin();
+	aside = iv_loop_new(NULL);
+	CHECK(aside != NULL);
+	watch_aside();
+	start(3);
+	run(1);
+	CHECK(is_taken(pair[0].pid));
+	CHECK_INT(pthread_create(&thread, NULL, drop_aside, NULL), ==, 0);
+	run(2);
+	CHECK_INT(pthread_join(thread, NULL), ==, 0);
+	CHECK_INT(pids[1], ==, pair[0].pid);
+	CHECK_INT(WEXITSTATUS(statuses[1]), ==, 7);
+	iv_loop_free(aside);
+	end();
+}
+
+ANY_TEST(its_loop_is_taken_down)
+{
+	begin();
+	aside = iv_loop_new(NULL);
+	CHECK(aside != NULL);
+	watch_aside();
+	start(3);
+	run(1);
+	CHECK(is_taken(pair[0].pid));
+	iv_loop_free(aside);
+	run(2);
+	CHECK_INT(pids[1], ==, pair[0].pid);
+	CHECK_INT(WEXITSTATUS(statuses[1]), ==, 7);
+	end();
+}
+
+static void set_last_pid(pid_t pid)
+{
+	char text[16];
+	int fd = open("/proc/sys/kernel/ns_last_pid", O_WRONLY | O_CLOEXEC);
+	int len = snprintf(text, sizeof(text), "%d", (int)pid);
+
+	if (fd < 0 || write(fd, text, (size_t)len) != len)
+		_exit(NAMESPACE_SKIP);
+	close(fd);
+}
+
+static void killed(void *w, int status, const struct rusage *usage)
+{
+	(void)usage;
+	CHECK(WIFSIGNALED(status));
+	mine_ended++;
+	iv_wait_interest_unregister(w);
+}
+
+/* Another child gets the number of one whose status is left. */
+static void use_the_number_again(void)
+{
+	pid_t pid;
+
+	set_last_pid(1000);
+	begin_with_a_pair(note_and_drop_all);
+	run(1);
+	CHECK(is_taken(pair[0].pid));
+	set_last_pid(pair[0].pid - 1);
+	pid = fork_child(last, NULL);
+	CHECK_INT(pid, ==, pair[0].pid);
+	pair[0].handler = killed;
+	iv_wait_interest_register(&pair[0]);
+	CHECK_INT(iv_wait_interest_kill(&pair[0], SIGKILL), ==, 0);
+	iv_main();
+	CHECK_INT(mine_ended, ==, 1);
+	mine_ended = 0;
+	any.handler = note_end;
+	CHECK_INT(iv_wait_any_register(&any), ==, 0);
+	run(3);
+	expect_pair(1);
+	end();
+}
+
+TEST(left_by_one_with_the_same_number)
+{
+	in_pid_namespace(use_the_number_again);
 }
 
 struct family {

@@ -28,7 +28,7 @@ static struct process {
 	int	fd;		/* takes its exit status */
 	bool	there;		/* running, stopped or a zombie */
 	bool	stopped, dead;
-	bool	kept;		/* a claim has its status, maybe */
+	bool	kept;		/* the library may have waited for it */
 } processes[CHILDREN];
 
 /* ---- Handlers ----------------------------------------------------------------------- */
@@ -135,27 +135,19 @@ void c_child_register(unsigned a, unsigned b)
 	iv_wait_interest_register(interests[i]);
 }
 
-/* A status that its claim had is nobody's any more. */
-static void forget_lost(int i)
+/* For iv_wait_any the library has waited for it, and has yet to tell. */
+static bool is_kept(int i)
 {
-	struct process *p = &processes[i];
-	siginfo_t info;
-
-	if (!p->there || !p->kept ||
-	    waitid(P_PID, (id_t)p->pid, &info,
-		   WEXITED | WNOHANG | WNOWAIT) == 0)
-		return;
-	model_child_taken(i);
-	gone(i);
+	return processes[i].there && processes[i].kept &&
+	       ground_child_taken(processes[i].pid);
 }
 
 static void unregister(int i)
 {
 	if (!M.child[i].registered)
 		return;
-	model_child_unregister(i);
+	model_child_unregister(i, is_kept(i));
 	iv_wait_interest_unregister(interests[i]);
-	forget_lost(i);
 }
 
 void c_child_unregister(unsigned a, unsigned b)
@@ -242,9 +234,8 @@ static void probe(int i)
 {
 	int ret = iv_wait_interest_kill(interests[i], 0);
 
-	expect(ret == (M.child[i].over ? -ESRCH : 0) ||
-	       (ret == -ESRCH && processes[i].kept), "iv_wait_interest_kill()",
-	       i);
+	expect(ret == (M.child[i].over || is_kept(i) ? -ESRCH : 0),
+	       "iv_wait_interest_kill()", i);
 }
 
 void c_child_probe(unsigned a, unsigned b)
@@ -266,7 +257,7 @@ void c_child_steal(unsigned a, unsigned b)
 	int i = CHILD(a), status;
 
 	(void)b;
-	if (!processes[i].there || !M.child[i].news || processes[i].kept)
+	if (!processes[i].there || !M.child[i].news || is_kept(i))
 		return;
 	expect(waitpid(processes[i].pid, &status,
 		       WNOHANG | WUNTRACED | WCONTINUED) == processes[i].pid &&
@@ -363,7 +354,7 @@ void children_check(void)
 	FOR(i, CHILDREN) {
 		siginfo_t info = { .si_pid = 0 };
 
-		if (!processes[i].there || processes[i].kept)
+		if (!processes[i].there || is_kept(i))
 			continue;
 		expect(waitid(P_PID, (id_t)processes[i].pid, &info,
 			      WEXITED | WSTOPPED | WCONTINUED | WNOHANG |
@@ -375,16 +366,24 @@ void children_check(void)
 	}
 }
 
-/* Nobody has waited for those without an interest. */
+static void end_process(int i)
+{
+	if (is_kept(i))
+		return;
+	kill(processes[i].pid, SIGKILL);
+	expect(waitpid(processes[i].pid, NULL, 0) == processes[i].pid,
+	       "waitpid()", i);
+}
+
+/* Nobody has waited for those without an interest, but the library that had one
+   and iv_wait_any before. */
 void children_end(void)
 {
 	children_check();
 	FOR(i, CHILDREN) {
 		if (!processes[i].there)
 			continue;
-		kill(processes[i].pid, SIGKILL);
-		expect(waitpid(processes[i].pid, NULL, 0) == processes[i].pid,
-		       "waitpid()", i);
+		end_process(i);
 		gone(i);
 	}
 }

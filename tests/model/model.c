@@ -1489,7 +1489,7 @@ void model_child_register(int i, bool blind, bool look)
 	}
 }
 
-void model_child_unregister(int i)
+void model_child_unregister(int i, bool kept)
 {
 	struct child *c = &M.child[i];
 
@@ -1502,6 +1502,8 @@ void model_child_unregister(int i)
 			drop(&M.signal_batch, SIGNAL_CHILD);
 		model_timer_unregister(TIMER_SWEEP);
 	}
+	if (kept && M.any)
+		signal_wake(SIGNAL_ANY);
 	signals_detach();
 }
 

@@ -371,7 +371,7 @@ void model_signal_raise(int signum);
 void model_signal_unregister(int i);
 void model_signals_done(void);
 void model_child_register(int i, bool blind, bool look);
-void model_child_unregister(int i);
+void model_child_unregister(int i, bool kept);	/* its status is known */
 void model_child_news(int i, int status);
 void model_child_taken(int i);		/* by another than the library */
 void model_sigchld(void);
@@ -424,6 +424,8 @@ int ground_child_begun(void);
 /* Around what causes a SIGCHLD, which then has come. */
 void ground_sigchld_hold(void);
 void ground_sigchld_release(void);
+/* True if it has been waited for. */
+bool ground_child_taken(pid_t pid);
 /* Whether the next to be registered has no pidfd: if BLIND is true or there
    are none. */
 bool ground_child_blind(bool blind);

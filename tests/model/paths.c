@@ -458,12 +458,12 @@ static void set_fd(int i, int fd, long long offset)
 	bool same = fd == old;
 
 	changes++;
-	/* It may be told once more what the name is. */
-	m->vague |= fd < 0 ? m->fresh : same;
+	/* It may be told once more what the name is; with a descriptor, it is. */
+	m->vague |= m->fresh;
 	m->again |= m->vague;
 	m->renamed = false;
 	m->fresh = fd >= 0;
-	if (fd >= 0 && !same) {
+	if (fd >= 0) {
 		m->known = look_at_fd(fd);
 		m->again = m->vague = false;
 	}

@@ -30,7 +30,7 @@ static struct program {
 	pid_t	pid;
 	int	fd;		/* takes its exit status */
 	int	status;
-	bool	kept;		/* has been waited for, maybe */
+	bool	kept;		/* as of children.c */
 	struct iv_timer	*timer;	/* of the library, once seen */
 } programs[PROGRAMS];
 
@@ -71,12 +71,18 @@ void __wrap_iv_wait_interest_unregister(struct iv_wait_interest *wait)
 	}
 	world_say("-> the end of program %d", i);
 	model_called(CALL_CHILD, CHILD_OF(i), 0);
-	model_child_unregister(CHILD_OF(i));
+	model_child_unregister(CHILD_OF(i), false);
 	programs[i].busy = false;
 	ground_close(programs[i].fd);
 	__real_iv_wait_interest_unregister(wait);
 	if (programs[i].forgotten)
 		model_done();
+}
+
+static bool is_kept(int i)
+{
+	return programs[i].busy && programs[i].kept &&
+	       ground_child_taken(programs[i].pid);
 }
 
 static bool alive(int i)
@@ -207,13 +213,15 @@ void c_spawn_kill(unsigned a, unsigned b)
 {
 	int i = PROGRAM(a), sig = b & 1 ? SIGKILL : SIGTERM;
 	bool ends = alive(i) && !(programs[i].stubborn && sig == SIGTERM);
+	int ret;
 
 	if (!known(i))
 		return;
 	if (ends)
 		end_begins(i, sig);
-	expect(iv_spawn_kill(spawns[i], sig) == 0 ||
-	       (programs[i].kept && errno == ESRCH), "iv_spawn_kill()", i);
+	ret = iv_spawn_kill(spawns[i], sig);
+	expect(ret == 0 || errno == ESRCH, "errno of iv_spawn_kill()", i);
+	expect(ret == (is_kept(i) ? -1 : 0), "iv_spawn_kill()", i);
 	if (ends)
 		ground_sigchld_release();
 }
@@ -240,8 +248,7 @@ void c_spawn_probe(unsigned a, unsigned b)
 	(void)b;
 	expect(!!iv_spawn_running(spawns[i]) == known(i), "iv_spawn_running()",
 	       i);
-	expect(ret == (known(i) ? 0 : -1) || (ret < 0 && programs[i].kept),
-	       "iv_spawn_kill()", i);
+	expect(ret == (known(i) && !is_kept(i) ? 0 : -1), "iv_spawn_kill()", i);
 	expect(ret == 0 || errno == ESRCH, "errno of iv_spawn_kill()", i);
 }
 

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <sys/wait.h>
 #include <unistd.h>
 #ifdef __linux__
 #include <sys/prctl.h>
@@ -60,6 +61,14 @@ int ground_child_begun(void)
 	CHECK_INT(read(ready[0], &c, 1), ==, 0);
 	close(ready[0]);
 	return orders[1];
+}
+
+bool ground_child_taken(pid_t pid)
+{
+	siginfo_t info;
+
+	return waitid(P_PID, (id_t)pid, &info,
+		      WEXITED | WNOHANG | WNOWAIT) < 0;
 }
 
 /* ---- SIGCHLD ---------------------------------------------------------------------- */

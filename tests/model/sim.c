@@ -627,6 +627,12 @@ void ground_sigchld_release(void)
 {
 }
 
+bool ground_child_taken(pid_t pid)
+{
+	(void)pid;
+	return false;
+}
+
 bool ground_child_blind(bool blind)
 {
 	return blind;

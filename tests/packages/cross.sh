@@ -59,7 +59,7 @@ built() {
 built || finish
 none "$(dpkg-deb -f "$(of libivykis0 "$arch")" Depends |
 	grep -vx 'libc6 (>= [0-9.]*)')" "$arch: needs libc6 and nothing else"
-for package in libivykis0 libivykis-dev; do
+for package in libivykis0 libivykis-ev4 libivykis-dev; do
 	contents $package "$native"
 	contents $package "$arch"
 done
@@ -68,7 +68,8 @@ none "$(cd "$tmp/$native" && find . -type f | while read -r file; do
 done)" "$arch: files that $native has, too, are the same"
 passes "$arch: installs beside $native" in_root sh -c "
 	apt-get install -qq -y --no-install-recommends \
-		/packages/libivykis0_*.deb /packages/libivykis-dev_*.deb"
+		/packages/libivykis0_*.deb /packages/libivykis-ev4_*.deb \
+		/packages/libivykis-dev_*.deb"
 if [ -n "$emulator" ]; then
 	passes "$arch: programs compile and run: C, C++, pkg-config" \
 		check_installed "$gnu" "$multiarch" "$emulator"

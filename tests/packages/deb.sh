@@ -1,13 +1,17 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 #
-# deb.sh DIRECTORY WORK - are the .debs in DIRECTORY what Debian 12 needs?
-# Installs them in a Debian that debootstrap makes in WORK (needs root).
+# deb.sh DIRECTORY WORK [BEFORE] - are the .debs in DIRECTORY what Debian 12
+# needs?  Installs them in a Debian that debootstrap makes in WORK (needs root),
+# also over Debian's, and over those of the release before, in BEFORE.
 # Prints TAP.
 set -u
 
 debs=$(cd "$1" && pwd) || exit 1
 mkdir -p "$2" && work=$(cd "$2" && pwd) || exit 1
+before=
+[ -z "${3-}" ] || ! ls "$3"/libivykis0_*.deb >/dev/null 2>&1 ||
+	before=$(cd "$3" && pwd) || exit 1
 here=$(cd "$(dirname "$0")" && pwd)
 top_srcdir=$here/../..
 # shellcheck source=tests/meta/tap.sh
@@ -26,16 +30,31 @@ listing() {
 
 install_ours() {
 	in_root sh -c 'apt-get install -qq -y --no-install-recommends \
-		/packages/libivykis0_*.deb /packages/libivykis-dev_*.deb'
+		/packages/libivykis0_*.deb /packages/libivykis-ev4_*.deb \
+		/packages/libivykis-dev_*.deb'
 }
 
 purge() {
-	in_root sh -c 'apt-get purge -qq -y libivykis-dev libivykis0 &&
-		ldconfig && mandb -q'
+	in_root sh -c 'apt-get purge -qq -y libivykis-dev libivykis-ev4 \
+		libivykis0 && ldconfig && mandb -q'
 	listing >"$tmp/after"
 }
 
-new_root
+# A new root, with the packages of the release before.
+root_for_upgrades() {
+	new_root
+	mkdir "$root/packages/before"
+	[ -z "$before" ] || cp "$before"/*.deb "$root/packages/before"
+}
+
+# No release before this one had the other packages.
+install_before() {
+	in_root sh -c 'apt-get install -qq -y --no-install-recommends \
+		--allow-downgrades /packages/before/libivykis0_*.deb \
+		/packages/before/libivykis-dev_*.deb'
+}
+
+root_for_upgrades
 in_root ldconfig
 listing >"$tmp/before"
 passes 'installs in a clean Debian' install_ours
@@ -62,23 +81,40 @@ passes "installs Debian's libivykis-dev" in_root \
 passes 'upgrades it' install_ours
 passes 'purges it' purge
 none "$(diff "$tmp/before" "$tmp/after")" 'again nothing is left'
+if [ -n "$before" ]; then
+	passes 'installs the release before' install_before
+	passes 'upgrades it' install_ours
+	passes 'programs compile and run after that' \
+		check_installed "$gnu" "$(dpkg-architecture -qDEB_HOST_MULTIARCH)" ''
+	passes 'purges it' purge
+	none "$(diff "$tmp/before" "$tmp/after")" 'nothing is left of both'
+else
+	skip 'upgrade from the release before' 'its packages were not given'
+fi
 
-# One that runs on Debian's library; ends with all processes that it started.
+# upgrade PACKAGE: of one that runs on that library; ends with all processes
+# that it started.
 # shellcheck disable=SC2016
 upgrade() {
 	in_root sh -c 'rm -rf /tmp/* &&
-		apt-get install -qq -y --allow-downgrades libivykis0/bookworm' &&
+		apt-get install -qq -y --allow-downgrades $1' sh "$1" &&
 		contained python3 "$here/upgrade.py" "$root"
 }
 
 if have python3; then
-	new_root
+	root_for_upgrades
 	passes "syslog-ng on Debian's library" in_root \
 		apt-get install -qq -y --no-install-recommends syslog-ng-core
 	for run in 1 2 3; do
-		passes "upgrade under a running syslog-ng, $run" upgrade
+		passes "upgrade under a running syslog-ng, $run" \
+			upgrade libivykis0/bookworm
 		sed 's/^/# /' "$tmp/log"
 	done
+	[ -z "$before" ] || {
+		passes 'upgrade from the release before under a running syslog-ng' \
+			upgrade '/packages/before/libivykis0_*.deb'
+		sed 's/^/# /' "$tmp/log"
+	}
 else
 	skip 'upgrade under a running syslog-ng' 'no python3'
 fi

@@ -35,8 +35,9 @@ runs_to_its_end() {
 new_root
 runs_to_its_end 'piuparts: libivykis0, also upgraded from that of Debian' \
 	"$debs"/libivykis0_*.deb
-runs_to_its_end 'piuparts: both, also upgraded from those of Debian' \
-	"$debs"/libivykis0_*.deb "$debs"/libivykis-dev_*.deb
+runs_to_its_end 'piuparts: all, also upgraded from those of Debian' \
+	"$debs"/libivykis0_*.deb "$debs"/libivykis-ev4_*.deb \
+	"$debs"/libivykis-dev_*.deb
 rm -rf "$root"
 
 finish

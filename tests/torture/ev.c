@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 #include <unistd.h>
 #include <ev.h>
 #include "inject.h"
@@ -146,16 +147,21 @@ static void stop_inner(void)
 	ev_loop_destroy(inner);
 }
 
-static int begin(void)
+static int is_made(const char *fn)
 {
 	static const int errors[] = { EMFILE, ENFILE, ENOMEM, ENOSPC, EAGAIN,
 		EINVAL, ENOSYS, EPERM, EACCES, ENOENT, 0 };
 
+	return accepted(fn, loop != NULL ? 0 : -1, errors);
+}
+
+static int begin(void)
+{
 	CHECK(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, sockets) == 0);
 	ev_set_syserr_cb(freed);
 	seen = 0;
 	loop = ev_loop_new(0);
-	return accepted("ev_loop_new", loop != NULL ? 0 : -1, errors);
+	return is_made("ev_loop_new");
 }
 
 static void end(void)
@@ -222,4 +228,60 @@ void use_ev_fork(void)
 		stop_all();
 	}
 	end();
+}
+
+/* ---- Children of the default loop ------------------------------------------ */
+
+static int children;
+
+/* The second one stops before it ends. */
+static int start_child(void)
+{
+	int pid = fork();
+
+	CHECK(pid >= 0);
+	if (pid != 0)
+		return pid;
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (children == 1)
+		raise(SIGSTOP);
+	_exit(children);
+}
+
+static void child_changed(struct ev_loop *l, ev_child *w, int revents)
+{
+	CHECK(revents == EV_CHILD && w->rpid == w->pid);
+	if (WIFSTOPPED(w->rstatus)) {
+		CHECK(children == 1 && kill(w->pid, SIGCONT) == 0);
+		return;
+	}
+	if (WIFCONTINUED(w->rstatus))
+		return;
+	CHECK(WIFEXITED(w->rstatus) && WEXITSTATUS(w->rstatus) == children);
+	ev_child_stop(l, w);
+	children++;
+}
+
+/* Nothing else keeps the loop going. */
+static void use_children(void)
+{
+	ev_child w;
+	int n;
+
+	for (n = 0; n < 3; n++) {
+		children = n;
+		ev_child_init(&w, child_changed, start_child(), 1);
+		ev_child_start(loop, &w);
+		CHECK(ev_run(loop, 0) == 0);
+		CHECK(children == n + 1);
+	}
+}
+
+void use_ev_child(void)
+{
+	ev_set_syserr_cb(freed);
+	loop = ev_default_loop(0);
+	if (is_made("ev_default_loop"))
+		use_children();
+	ev_loop_destroy(loop);
 }

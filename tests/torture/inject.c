@@ -673,6 +673,8 @@ __sighandler_t signal(int sig, __sighandler_t handler)
 static const char *syscall_kind(long nr)
 {
 	switch (nr) {
+	case SYS_write:
+		return "write";
 	case SYS_pidfd_open:
 		return "pidfd_open";
 	case SYS_pidfd_send_signal:

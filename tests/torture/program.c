@@ -1466,6 +1466,7 @@ static const struct scenario {
 #ifdef HAVE_EV
 	{ "ev", use_ev },
 	{ "ev-fork", use_ev_fork },
+	{ "ev-child", use_ev_child },
 #endif
 	{ NULL, NULL }
 };

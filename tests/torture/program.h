@@ -32,5 +32,6 @@ void await_child(int pid);
 /* ev.c, with libev.so.4 */
 void use_ev(void);
 void use_ev_fork(void);
+void use_ev_child(void);
 
 #endif

@@ -73,7 +73,9 @@ struct evi_fd {
 	unsigned char	events;		/* what all of them want */
 	unsigned char	got;		/* not 0: on the list of fired ones */
 	bool	dirty;			/* on the list of changed ones */
-	bool	renew;			/* may be another file now */
+	bool	renew;			/* may be another file now, */
+	bool	told;			/* and the core was told of it, */
+	bool	anew;			/* which takes registering it anew */
 };
 
 struct evi_hints;
@@ -98,6 +100,7 @@ struct ev_loop {
 	struct evi_queue	pending[EVI_PRIORITIES];
 	int	top;			/* none is higher */
 	ev_watcher	nobody;		/* in place of who was stopped */
+	unsigned	fed;		/* how often something was queued */
 	struct evi_set	expired;
 
 	/* time.c */

@@ -13,6 +13,10 @@
 #include "compat/ev/engine.h"
 
 #define EVENTS	(EV_READ | EV_WRITE)
+#define DOUBT	0x40	/* beside them: it is to be registered anew */
+
+/* It is not ours, and does not keep the core going, which we do. */
+#define FLAGS	(IV_FD_RAW | IV_FD_NOREF)
 
 void evi_fds_init(struct ev_loop *loop)
 {
@@ -42,13 +46,13 @@ static void writable(void *f)
 	note(f, EV_WRITE);
 }
 
-/* Which is told to readers and writers.  It may be that the descriptor was
-   closed: then the core has refused it. */
+/* Which is told to readers and writers.  It may be that the core has refused
+   the descriptor: if it was closed, or may have been another file. */
 static void broken(void *_f)
 {
 	struct evi_fd *f = _f;
 
-	note(f, EVENTS);
+	note(f, f->told ? EVENTS | DOUBT : EVENTS);
 	if (fcntl(f->core.fd, F_GETFD) < 0)
 		note(f, EV__IOFDSET);
 }
@@ -76,7 +80,31 @@ static void give_up(struct ev_loop *loop, struct evi_fd *f)
 		ev_io_stop(loop, (ev_io *)w);
 		evi_feed(loop, (ev_watcher *)w, EV_ERROR | EVENTS);
 	}
-	f->renew = true;
+	f->renew = f->anew = true;
+}
+
+static void changed(struct ev_loop *loop, struct evi_fd *f)
+{
+	if (f->dirty)
+		return;
+	f->dirty = true;
+	f->changed = NULL;
+	*loop->changed_end = f;
+	loop->changed_end = &f->changed;
+}
+
+static void feed(struct ev_loop *loop, struct evi_fd *f, int got)
+{
+	if (got & EV__IOFDSET) {
+		give_up(loop, f);
+		return;
+	}
+	evi_fd_feed(loop, f, got & EVENTS);
+	if (got & DOUBT) {
+		f->told = false;
+		f->renew = true;
+		changed(loop, f);
+	}
 }
 
 /* One that has changed during the wait, by another thread, may be another. */
@@ -90,12 +118,8 @@ void evi_fds_feed(struct ev_loop *loop)
 		int got = f->got;
 
 		f->got = 0;
-		if (f->dirty)
-			continue;
-		if (got & EV__IOFDSET)
-			give_up(loop, f);
-		else
-			evi_fd_feed(loop, f, got);
+		if (!f->dirty)
+			feed(loop, f, got);
 	}
 }
 
@@ -121,21 +145,9 @@ static struct evi_fd *find(struct ev_loop *loop, int fd)
 	memset(f, 0, sizeof(*f));
 	f->loop = loop;
 	IV_FD_INIT(&f->core);
-	f->core.fd = fd;
 	f->core.cookie = f;
-	iv_fd_set_flags(&f->core, IV_FD_RAW | IV_FD_ANY);
 	loop->fds[fd] = f;
 	return f;
-}
-
-static void changed(struct ev_loop *loop, struct evi_fd *f)
-{
-	if (f->dirty)
-		return;
-	f->dirty = true;
-	f->changed = NULL;
-	*loop->changed_end = f;
-	loop->changed_end = &f->changed;
 }
 
 EVI_PUBLIC void ev_io_start(struct ev_loop *loop, ev_io *w)
@@ -193,22 +205,64 @@ static void tell(struct evi_fd *f, int events)
 		iv_fd_set_handler_err(&f->core, events ? broken : NULL);
 }
 
+/* Can the core's poll method be told of another file by other handlers? */
+static bool asks_anew(const struct ev_loop *loop)
+{
+	return loop->backend == EVBACKEND_EPOLL;
+}
+
+/* As one that the core has not seen before, since the number mostly is another
+   file's.  What is always ready takes another call, and is known only by that. */
+static int enter(struct evi_fd *f, int fd, int events)
+{
+	int ret;
+
+	IV_FD_INIT(&f->core);
+	f->core.fd = fd;
+	set_handlers(f, events);
+	f->anew = !asks_anew(f->loop);
+	iv_fd_set_flags(&f->core, f->anew ? FLAGS | IV_FD_ANY : FLAGS);
+	ret = iv_fd_register_try(&f->core);
+	if (ret == 0 || errno != EPERM || f->anew)
+		return ret;
+	f->anew = true;
+	iv_fd_set_flags(&f->core, FLAGS | IV_FD_ANY);
+	return iv_fd_register_try(&f->core);
+}
+
+static void begin(struct ev_loop *loop, struct evi_fd *f, int events)
+{
+	f->events = (unsigned char)events;
+	f->renew = f->told = false;
+	if (enter(f, ((ev_io *)f->watchers)->fd, events) < 0) {
+		f->events = 0;
+		give_up(loop, f);
+	}
+}
+
+/* Other handlers are enough for a number that may be another file: epoll(7)
+   takes it for what it is now, or tells broken(). */
+static bool is_told(const struct evi_fd *f, int events)
+{
+	return f->events != 0 && f->events != events && !f->anew;
+}
+
 static void apply(struct ev_loop *loop, struct evi_fd *f, int events)
 {
-	if (f->renew && events && iv_fd_registered(&f->core))
+	bool registered = iv_fd_registered(&f->core);
+
+	if (registered && f->renew && events && !is_told(f, events)) {
 		iv_fd_unregister(&f->core);
-	if (iv_fd_registered(&f->core)) {
-		tell(f, events);
-	} else if (events) {
-		set_handlers(f, events);
-		if (iv_fd_register_try(&f->core) < 0) {
-			f->events = 0;
-			give_up(loop, f);
-			return;
-		}
-		f->renew = false;
+		registered = false;
 	}
-	f->events = (unsigned char)events;
+	if (registered) {
+		f->told |= f->renew && events;
+		f->renew &= !events;
+		tell(f, events);
+		f->events = (unsigned char)events;
+	} else if (events) {
+		begin(loop, f, events);
+	}
 }
 
 static int events_of(const struct evi_fd *f)

@@ -18,6 +18,7 @@ void evi_feed(struct ev_loop *loop, ev_watcher *w, int revents)
 	int rank = evi_rank(w);
 	struct evi_queue *q = &loop->pending[rank];
 
+	loop->fed++;
 	if (w->pending) {
 		entry_of(loop, w)->events |= revents;
 		return;

@@ -53,9 +53,12 @@ static void iterate(struct ev_loop *loop, int flags)
 {
 	evi_wait(loop, !(flags & EVRUN_NOWAIT) && loop->idle_count == 0);
 	evi_time_update(loop);
-	evi_timers_run(loop);
-	evi_periodics_run(loop);
-	evi_idle_feed(loop);
+	if (loop->timers.count > 0)
+		evi_timers_run(loop);
+	if (loop->periodics.count > 0)
+		evi_periodics_run(loop);
+	if (loop->idle_count > 0)
+		evi_idle_feed(loop);
 	evi_set_feed(loop, &loop->checks, EV_CHECK);
 	loop->invoke(loop);
 }
@@ -69,7 +72,7 @@ EVI_PUBLIC int ev_run(struct ev_loop *loop, int flags)
 		if (!begin(loop))
 			break;
 		iterate(loop, flags);
-	} while (loop->refs > 0 && !loop->stop &&
+	} while (loop->refs != 0 && !loop->stop &&
 		 !(flags & (EVRUN_ONCE | EVRUN_NOWAIT)));
 	if (loop->stop == EVBREAK_ONE)
 		loop->stop = EVBREAK_CANCEL;

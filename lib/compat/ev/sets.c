@@ -122,8 +122,6 @@ void evi_idle_feed(struct ev_loop *loop)
 {
 	int rank = EVI_PRIORITIES;
 
-	if (loop->idle_count == 0)
-		return;
 	while (rank-- > 0) {
 		if (loop->pending[rank].count > 0)
 			return;

@@ -121,24 +121,13 @@ void evi_flush(struct ev_loop *loop)
 		evi_time_watch(loop);
 }
 
-/* What the core has noted on the way. */
-static bool any_noted(const struct ev_loop *loop)
-{
-	return loop->fired != NULL || loop->stats_news;
-}
-
 /* True if something has come of it to be called at once. */
 static bool flush(struct ev_loop *loop)
 {
-	unsigned before;
+	unsigned before = loop->fed;
 
-	if (loop->changed == NULL && !loop->stats_new) {
-		evi_flush(loop);
-		return any_noted(loop);
-	}
-	before = ev_pending_count(loop);
 	evi_flush(loop);
-	return ev_pending_count(loop) != before || any_noted(loop);
+	return loop->fed != before || loop->fired != NULL || loop->stats_news;
 }
 
 static void wait_until(struct ev_loop *loop, bool block, ev_tstamp at)
@@ -156,7 +145,7 @@ void evi_wait(struct ev_loop *loop, bool block)
 	struct iv_loop *before = evi_enter(loop);
 	ev_tstamp at = 0.;
 
-	block = !flush(loop) && block && loop->refs > 0;
+	block = !flush(loop) && block && loop->refs != 0;
 	if (block) {
 		at = due(loop);
 		if (loop->io_interval > 0. || loop->timeout_interval > 0.)
@@ -170,7 +159,8 @@ void evi_wait(struct ev_loop *loop, bool block)
 	if (loop->acquire != NULL)
 		loop->acquire(loop);
 	evi_leave(before);
-	evi_fds_feed(loop);
+	if (loop->fired != NULL)
+		evi_fds_feed(loop);
 	evi_wake_awake(loop);
 	evi_stats_feed(loop);
 }

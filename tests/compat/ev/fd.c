@@ -262,6 +262,131 @@ TEST(set_again_while_the_number_was_used_again)
 	close_pair(p);
 }
 
+TEST(other_events_of_a_number_that_was_used_again)
+{
+	struct ev_loop *loop = make_loop();
+	int p[2], i;
+	ev_io w;
+
+	fence_allow(FENCE_KERNEL, "it is closed before it is known");
+	make_pipe(p);
+	IO(loop, &w, "w", p[1], EV_READ);
+	for (i = 0; i < 4; i++) {
+		ev_run(loop, EVRUN_NOWAIT);
+		CHECK_HEARD("");
+		reopen(p);
+		ev_io_stop(loop, &w);
+		ev_io_set(&w, p[1], EV_READ | EV_WRITE);
+		ev_io_start(loop, &w);
+		iterate(loop, 2, EVRUN_NOWAIT);
+		CHECK_HEARD("w(2) w(2)");
+		reopen(p);
+		ev_io_stop(loop, &w);
+		ev_io_set(&w, p[1], EV_READ);
+		ev_io_start(loop, &w);
+	}
+	ev_loop_destroy(loop);
+	close_pair(p);
+}
+
+static void set_again(struct ev_loop *loop, ev_io *w, int events)
+{
+	ev_io_stop(loop, w);
+	ev_io_set(w, w->fd, events);
+	ev_io_start(loop, w);
+}
+
+static void read_all(int fd)
+{
+	char buf[10];
+
+	CHECK_SYS(read(fd, buf, sizeof(buf)));
+}
+
+/* With other events each time, and with the same. */
+TEST(a_number_that_is_a_pipe_and_a_file_in_turn)
+{
+	struct ev_loop *loop = make_loop();
+	char name[200];
+	int p[2], file, fd, same;
+	ev_io w;
+
+	fence_allow(FENCE_KERNEL, "it is closed before it is known");
+	make_pipe(p);
+	snprintf(name, sizeof(name), "%s/file", tmpdir());
+	file = (int)CHECK_SYS(open(name, O_RDWR | O_CREAT | O_CLOEXEC, 0600));
+	fd = (int)CHECK_SYS(dup(p[0]));
+	for (same = 0; same < 2; same++) {
+		IO(loop, &w, "w", fd, EV_READ);
+		ev_run(loop, EVRUN_NOWAIT);
+		CHECK_HEARD("");
+		CHECK_SYS(dup2(file, fd));
+		set_again(loop, &w, same ? EV_READ : EV_READ | EV_WRITE);
+		iterate(loop, 3, EVRUN_ONCE);
+		CHECK_HEARD(same ? "w(1) w(1) w(1)" : "w(3) w(3) w(3)");
+		CHECK_SYS(dup2(p[0], fd));
+		set_again(loop, &w, EV_READ);
+		ev_run(loop, EVRUN_NOWAIT);
+		CHECK_HEARD("");
+		poke(p[1]);
+		iterate(loop, 2, EVRUN_ONCE);
+		CHECK_HEARD("w(1) w(1)");
+		read_all(p[0]);
+		ev_io_stop(loop, &w);
+	}
+	ev_loop_destroy(loop);
+	close(fd);
+	close(file);
+	close_pair(p);
+}
+
+TEST(a_hang_up_after_other_events)
+{
+	struct ev_loop *loop = make_loop();
+	int p[2];
+	ev_io w;
+
+	make_pipe(p);
+	IO(loop, &w, "w", p[1], EV_READ);
+	ev_run(loop, EVRUN_NOWAIT);
+	close(p[0]);
+	set_again(loop, &w, EV_READ | EV_WRITE);
+	iterate(loop, 4, EVRUN_ONCE);
+	CHECK_HEARD("w(3) w(3) w(3) w(3)");
+	set_again(loop, &w, EV_READ);
+	iterate(loop, 3, EVRUN_ONCE);
+	CHECK_HEARD("w(1) w(1) w(1)");
+	ev_loop_destroy(loop);
+	close(p[1]);
+}
+
+/* Which libev does not mind, and nor does a debug build of ours. */
+TEST(closing_before_stopping_says_nothing)
+{
+	struct ev_loop *loop = make_loop();
+	int p[2], said[2], saved = (int)CHECK_SYS(dup(2));
+	char text[400];
+	ssize_t n;
+	ev_io w;
+
+	make_pipe(said);
+	make_pipe(p);
+	IO(loop, &w, "w", p[0], EV_READ);
+	ev_run(loop, EVRUN_NOWAIT);
+	CHECK_SYS(dup2(said[1], 2));
+	close_pair(p);
+	ev_io_stop(loop, &w);
+	iterate(loop, 3, EVRUN_NOWAIT);
+	ev_loop_destroy(loop);
+	CHECK_SYS(dup2(saved, 2));
+	close(saved);
+	close(said[1]);
+	n = CHECK_SYS(read(said[0], text, sizeof(text) - 1));
+	text[n] = '\0';
+	CHECK_STR(text, "");
+	close(said[0]);
+}
+
 TEST(a_duplicate_that_outlives_it_makes_no_trouble)
 {
 	struct ev_loop *loop = make_loop();
@@ -361,6 +486,30 @@ TEST(a_second_watcher_of_a_descriptor_that_was_closed)
 		;
 	CHECK_HEARD("r(80000003) w(80000003)");
 	ev_loop_destroy(loop);
+}
+
+TEST(closed_when_its_events_change)
+{
+	struct ev_loop *loop;
+	int p[2];
+	ev_io w;
+
+	skip_what_aborts();
+	loop = make_loop();
+	make_pipe(p);
+	IO(loop, &w, "w", p[0], EV_READ);
+	ev_run(loop, EVRUN_NOWAIT);
+	just_close(p);
+	set_again(loop, &w, EV_READ | EV_WRITE);
+	while (ev_run(loop, EVRUN_ONCE))
+		;
+	CHECK_HEARD("w(80000003)");
+	make_full_pipe(p);
+	IO(loop, &w, "w", p[0], EV_READ);
+	iterate(loop, 2, EVRUN_ONCE);
+	CHECK_HEARD("w(1) w(1)");
+	ev_loop_destroy(loop);
+	close_pair(p);
 }
 
 TEST(a_negative_descriptor_is_an_error_event)

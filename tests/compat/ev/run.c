@@ -279,6 +279,28 @@ TEST(references)
 	ev_loop_destroy(loop);
 }
 
+static void break_at_the_third(struct ev_loop *loop, ev_timer *w, int revents)
+{
+	said(w->data, revents);
+	if (ev_iteration(loop) == 3)
+		ev_break(loop, EVBREAK_ONE);
+}
+
+TEST(less_than_no_references)
+{
+	struct ev_loop *loop = make_loop();
+	ev_timer w;
+
+	ev_timer_init(&w, break_at_the_third, .001, .001);
+	LABEL(&w, "t");
+	ev_timer_start(loop, &w);
+	ev_unref(loop);
+	ev_unref(loop);
+	CHECK_INT(ev_run(loop, 0), ==, -1);
+	CHECK_INT(ev_iteration(loop), ==, 3);
+	ev_loop_destroy(loop);
+}
+
 static unsigned depths[2];
 
 static void note_depth(struct ev_loop *loop, ev_timer *w, int revents)
