@@ -136,6 +136,13 @@ IV_HAVE([timerfd_cancel], [
 			       TFD_TIMER_ABSTIME | TFD_TIMER_CANCEL_ON_SET,
 			       &its, 0);
 ])
+# Deprecated on macOS, where it does what fork(2) does.
+IV_HAVE([vfork], [
+#include <unistd.h>
+#pragma GCC diagnostic error "-Wdeprecated-declarations"
+], [
+	return vfork();
+])
 IV_HAVE([pipe2], [
 #include <fcntl.h>
 #include <unistd.h>

@@ -35,6 +35,9 @@
 #include <sys/utsname.h>
 #endif
 
+#ifndef HAVE_VFORK
+#define vfork		fork
+#endif
 #ifndef WCONTINUED
 #define WCONTINUED	0
 #endif

@@ -12,11 +12,6 @@
 #include <sys/socket.h>
 #include <time.h>
 
-/* macOS: it is told of vfork(2), which is there. */
-#ifdef __APPLE__
-#pragma clang diagnostic ignored "-Wdeprecated-declarations"
-#endif
-
 /* For deny_syscall(), which needs Linux: elsewhere it skips the case. */
 #ifdef __linux__
 #include <sys/syscall.h>

@@ -840,7 +840,7 @@ TEST(how_late_and_how_long_asleep)
 	m = get();
 	CHECK_INT(m.late_ns_max, >=, 19 * MS);
 	CHECK_INT(m.slept_ns, <, 1000 * MS);
-	start_timer(0, 30, nothing);
+	start_timer(0, (long)(30 * time_scale()), nothing);
 	iv_main();
 	CHECK_INT(get().slept_ns, >=, 25 * MS);
 	iv_metrics_time(0);

@@ -41,6 +41,7 @@ static void expect_exit(struct ivi_claim *c, int status)
 	CHECK_ERRNO(ivi_claim_kill(c, 0, false) == -ESRCH ? -1 : 0, ESRCH);
 	CHECK_INT(ivi_claim_poll(c, &change), ==, -ECHILD);
 	CHECK_INT(change.status, ==, -1);
+	CHECK(!change.has_usage);
 	CHECK(!ivi_claim_drop(c));
 }
 
@@ -97,6 +98,20 @@ TEST_ONCE(dropped)
 	CHECK(!ivi_claim_drop(&c));
 	CHECK_INT(ivi_claims_reap(&pid, &change), ==, 1);
 	CHECK_INT(pid, ==, c.pid);
+}
+
+/* It is the other one's still. */
+TEST_ONCE(dropped_by_one_of_two)
+{
+	struct ivi_change change;
+	struct ivi_claim a, b;
+	pid_t pid = start(3);
+
+	claim(&a, pid, -1);
+	claim(&b, pid, -1);
+	CHECK(!ivi_claim_drop(&a));
+	CHECK_INT(ivi_claims_reap(&pid, &change), ==, 0);
+	expect_exit(&b, 3);
 }
 
 /* One with a status that was left with it. */

@@ -4,6 +4,7 @@
  */
 #include "config.h"
 #include <signal.h>
+#include "sys/child.h"
 #include "sys/sig.h"
 #include "sys/sys.h"
 #include "harness/test.h"
@@ -79,20 +80,20 @@ TEST_ONCE(a_child_is_another_process)
 	iv_deinit();
 }
 
+static void look(void *p)
+{
+	_exit(ivi_process_is(p));
+}
+
 /* The parent waits meanwhile and shares its memory. */
 TEST_ONCE(a_child_of_vfork_is_another_process)
 {
-	static struct ivi_process p;
-	static volatile int same = -1;
+	struct ivi_process p;
 	pid_t pid;
 
 	ivi_process_set(&p);
-	pid = vfork();
-	if (pid == 0) {
-		same = ivi_process_is(&p);
-		_exit(same);
-	}
-	CHECK_SYS(pid);
+	pid = ivi_vfork(look, &p);
+	CHECK_INT(pid, >, 0);
 	reap_child(pid);
 	CHECK(ivi_process_is(&p));
 }

@@ -677,8 +677,7 @@ EVIO_TEST(sixty_clients_that_half_close)
 	listener = listen_here(&addr, &len);
 	for (i = 0; i < CLIENTS; i++) {
 		client[i] = connect_to(&addr, len);
-		connection[i].fd = (int)CHECK_SYS(accept(listener, NULL,
-							 NULL));
+		connection[i].fd = accept_from(listener);
 		CHECK_SYS(fcntl(connection[i].fd, F_SETFL, O_NONBLOCK));
 		/* Before and after it is watched, at once and in parts. */
 		if (i % 2)

@@ -4,6 +4,7 @@
  */
 #include <fcntl.h>
 #include <netinet/in.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -278,6 +279,14 @@ int connect_to(const struct sockaddr_storage *addr, socklen_t len)
 	return fd;
 }
 
+int accept_from(int listener)
+{
+	struct pollfd pfd = { .fd = listener, .events = POLLIN };
+
+	CHECK_SYS(poll(&pfd, 1, -1));
+	return (int)CHECK_SYS(accept(listener, NULL, NULL));
+}
+
 void connected_pair(int fd[2])
 {
 	struct sockaddr_storage addr;
@@ -285,7 +294,7 @@ void connected_pair(int fd[2])
 	int listener = listen_here(&addr, &len);
 
 	fd[1] = connect_to(&addr, len);
-	fd[0] = (int)CHECK_SYS(accept(listener, NULL, NULL));
+	fd[0] = accept_from(listener);
 	nonblocking(fd[0]);
 	CHECK_SYS(close(listener));
 }

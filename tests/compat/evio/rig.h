@@ -95,9 +95,11 @@ void walk(const int pair[2], const struct step *steps, int n);
 /* Both ends are nonblocking. */
 void make_pair(int fd[2]);
 
-/* A listener on the loopback, and a connection to it. */
+/* A listener on the loopback, and a connection to it: that connect(2) has
+   returned does not say that accept(2) finds it already. */
 int listen_here(struct sockaddr_storage *addr, socklen_t *len);
 int connect_to(const struct sockaddr_storage *addr, socklen_t len);
+int accept_from(int listener);
 void connected_pair(int fd[2]);
 
 #endif
