@@ -153,11 +153,11 @@ static void open_waiters(struct ivi_events *es, const struct ivi_waiter *end);
 /* Without an event and without a handle nobody else ever had the loop. */
 void ivi_events_fini(struct ivi_loop *loop)
 {
-	if (!loop->events.known)
-		return;
-	ivi_gate_drain();
-	drop_calls(&loop->events);
-	open_waiters(&loop->events, NULL);
+	if (loop->events.known) {
+		ivi_gate_drain();
+		drop_calls(&loop->events);
+		open_waiters(&loop->events, NULL);
+	}
 	channel_close(loop);
 }
 

@@ -292,7 +292,7 @@ static void verify_events(struct walk *w)
 		"channel", es, "is watched for nothing");
 	require(es->users == es->registered + es->handed, "channel", es,
 		"has not as many users as there are");
-	require(es->known || (es->users == 0 && !es->open), "channel", es,
+	require(es->known || es->users == 0, "channel", es,
 		"has users whom nobody knows of");
 	w->holds += (long)es->registered;
 }
