@@ -878,6 +878,7 @@ static void run(unsigned of_rounds)
 	int64_t until = log_now() + seconds * INT64_C(1000000000);
 
 	time_limit(seconds + 30);
+	tmpdir();	/* is made by the first who asks, here one thread */
 	rounds = time_scale() > 1 ? of_rounds / 5 : of_rounds;
 	/* Children tell what they have done. */
 	children = mmap(NULL, CHILDREN * sizeof(*children),

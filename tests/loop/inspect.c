@@ -828,6 +828,22 @@ TEST(an_outer_handler_takes_longer_than_an_inner_one)
 	iv_deinit();
 }
 
+/* Who is not let run before the wait begins sleeps for less, but not always. */
+static void sleep_for_long(void)
+{
+	uint64_t before;
+	int i;
+
+	for (i = 0; i < 50; i++) {
+		before = get().slept_ns;
+		start_timer(0, 30, nothing);
+		iv_main();
+		if (get().slept_ns - before >= 25 * MS)
+			return;
+	}
+	FAIL("a sleep of 30 ms is not counted");
+}
+
 TEST(how_late_and_how_long_asleep)
 {
 	struct iv_metrics m;
@@ -840,9 +856,7 @@ TEST(how_late_and_how_long_asleep)
 	m = get();
 	CHECK_INT(m.late_ns_max, >=, 19 * MS);
 	CHECK_INT(m.slept_ns, <, 1000 * MS);
-	start_timer(0, (long)(30 * time_scale()), nothing);
-	iv_main();
-	CHECK_INT(get().slept_ns, >=, 25 * MS);
+	sleep_for_long();
 	iv_metrics_time(0);
 	m = get();
 	start_timer(0, 0, take_20_ms);
