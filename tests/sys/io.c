@@ -92,9 +92,12 @@ static void write_at_last(int signum)
 
 static void read_at_last(int signum)
 {
+	int err = errno;
+
 	(void)signum;
 	if (++signals == SIGNALS)
 		drain(fds[0]);
+	errno = err;
 }
 
 /* Without SA_RESTART. */
