@@ -436,6 +436,7 @@ WAIT_TEST(waited_for_by_somebody_else)
 
 /* ---- A number is not the process ----------------------------------------------------- */
 
+#ifdef HAVE_PIDFD
 /* In a pid namespace of its own nobody else makes processes. */
 static void set_last_pid(pid_t pid)
 {
@@ -483,7 +484,6 @@ static void lose_the_number(void)
 	iv_deinit();
 }
 
-#ifdef HAVE_PIDFD
 static void need_pidfd(void)
 {
 	int fd = (int)syscall(SYS_pidfd_open, getpid(), 0);
@@ -535,6 +535,7 @@ TEST(a_thread_is_no_child)
 #endif
 
 #ifdef SYS_clone
+#ifdef HAVE_PIDFD
 /* Children that do not announce their end by SIGCHLD. */
 static void check_clone(int signum)
 {
@@ -560,7 +561,6 @@ static void check_clone(int signum)
 	iv_deinit();
 }
 
-#ifdef HAVE_PIDFD
 TEST(a_child_without_an_exit_signal)
 {
 	need_pidfd();
