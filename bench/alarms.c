@@ -7,7 +7,6 @@
 
 #ifdef HAVE_ALARMS
 
-#include <sys/resource.h>
 #include <iv_alarm.h>
 
 static struct iv_alarm *alarms;
@@ -63,36 +62,11 @@ static void run_again(const long *arg)
 	drop_alarms(n);
 }
 
-TIMER_HANDLER(over)
-{
-	(void)TIMER_COOKIE;
-	loop_stop();
-}
-
-static long sleeps(void)
-{
-	struct rusage usage;
-
-	getrusage(RUSAGE_SELF, &usage);
-	return usage.ru_nvcsw;
-}
-
-/* As follow-idle. */
 static void run_idle(const long *arg)
 {
-	struct timer_watch *t = need_memory(1, sizeof(*t));
-	long before;
-
 	add_alarms(arg[0]);
-	timer_init(t, over, NULL);
-	timer_start(t, 1 * MS);
-	loop_run();
-	timer_start(t, arg[1] * MS);
-	before = sleeps();
-	loop_run();
-	report(1, sleeps() - before);
+	idle(arg[1]);
 	drop_alarms(arg[0]);
-	free(t);
 }
 
 #endif

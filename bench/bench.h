@@ -73,6 +73,12 @@ void one_cpu(void);
 void make_pipe(int fd[2]);
 int64_t clock_now(void);
 
+/* How often the process has slept. */
+long sleeps(void);
+
+/* Reports how often the loop sleeps in so long: once, for a timer, at best. */
+void idle(long ms);
+
 /* CPU time of the process and wall time between the two. */
 void meter_start(void);
 void meter_stop(long ops);

@@ -8,7 +8,6 @@
 #ifdef HAVE_FILES
 
 #include <fcntl.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
 
 struct log {
@@ -120,36 +119,11 @@ static void run_follow(const long *arg)
 	close_all();
 }
 
-TIMER_HANDLER(over)
-{
-	(void)TIMER_COOKIE;
-	loop_stop();
-}
-
-static long sleeps(void)
-{
-	struct rusage usage;
-
-	getrusage(RUSAGE_SELF, &usage);
-	return usage.ru_nvcsw;
-}
-
-/* How often it sleeps in so many milliseconds: once, for the timer, at best. */
 static void run_idle(const long *arg)
 {
-	struct timer_watch *t = need_memory(1, sizeof(*t));
-	long before;
-
 	open_all(arg[0], false);
-	timer_init(t, over, NULL);
-	timer_start(t, 1 * MS);
-	loop_run();
-	timer_start(t, arg[1] * MS);
-	before = sleeps();
-	loop_run();
-	report(1, sleeps() - before);
+	idle(arg[1]);
 	close_all();
-	free(t);
 }
 
 #endif

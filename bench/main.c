@@ -26,6 +26,14 @@ void die(const char *fmt, ...)
 	exit(2);
 }
 
+long sleeps(void)
+{
+	struct rusage ru;
+
+	getrusage(RUSAGE_SELF, &ru);
+	return ru.ru_nvcsw;
+}
+
 void *need_memory(size_t n, size_t size)
 {
 	void *p = calloc(n, size);

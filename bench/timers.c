@@ -9,8 +9,6 @@
  */
 #include "bench.h"
 
-#include <sys/resource.h>
-
 #define PER_TURN	1000
 
 static struct timer_watch *timers;
@@ -213,14 +211,6 @@ static void run_rearm(const long *arg)
 	meter_stop(wanted);
 }
 
-static long sleeps(void)
-{
-	struct rusage ru;
-
-	getrusage(RUSAGE_SELF, &ru);
-	return ru.ru_nvcsw;
-}
-
 static void run_rearm_sleeps(const long *arg)
 {
 	long before;
@@ -298,6 +288,29 @@ static void run_late_p99(const long *arg)
 {
 	measure_lateness(arg);
 	report(1000, lateness[(wanted * 99 - 1) / 100]);
+}
+
+/* ---- For those who do nothing for a while ---- */
+
+TIMER_HANDLER(over)
+{
+	(void)TIMER_COOKIE;
+	loop_stop();
+}
+
+void idle(long ms)
+{
+	struct timer_watch *t = need_memory(1, sizeof(*t));
+	long before;
+
+	timer_init(t, over, NULL);
+	timer_start(t, 1 * MS);
+	loop_run();
+	timer_start(t, ms * MS);
+	before = sleeps();
+	loop_run();
+	report(1, sleeps() - before);
+	free(t);
 }
 
 const struct workload timer_workloads[] = {

@@ -293,6 +293,17 @@ void in_pid_namespace(void (*fn)(void))
 	CHECK_INT(status, ==, 0);
 }
 
+void set_last_pid(pid_t pid)
+{
+	char text[16];
+	int fd = open("/proc/sys/kernel/ns_last_pid", O_WRONLY | O_CLOEXEC);
+	int len = snprintf(text, sizeof(text), "%d", (int)pid);
+
+	if (fd < 0 || write(fd, text, (size_t)len) != len)
+		_exit(NAMESPACE_SKIP);
+	close(fd);
+}
+
 /* ---- Files ------------------------------------------------------------- */
 
 const char *tmpdir(void)

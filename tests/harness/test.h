@@ -242,6 +242,9 @@ void reap_child(pid_t pid);
 #define NAMESPACE_SKIP	77
 void in_pid_namespace(void (*fn)(void));
 
+/* There: the next process has the number after PID, if that is free. */
+void set_last_pid(pid_t pid);
+
 /* An empty directory, removed with its contents after the case. */
 const char *tmpdir(void);
 

@@ -90,6 +90,21 @@ static void worked(void *unused)
 	iv_work_pool_submit_work(&o.pool, &o.item);
 }
 
+static void register_raw(void)
+{
+	IV_EVENT_RAW_INIT(&o.raw);
+	o.raw.handler = ignored;
+	CHECK_INT(iv_event_raw_register(&o.raw), ==, 0);
+}
+
+static void register_signal(int signum)
+{
+	IV_SIGNAL_INIT(&o.sig);
+	o.sig.signum = signum;
+	o.sig.handler = ignored;
+	CHECK_INT(iv_signal_register(&o.sig), ==, 0);
+}
+
 static void register_all(void)
 {
 	IV_FD_INIT(&o.fd);
@@ -99,13 +114,8 @@ static void register_all(void)
 	IV_EVENT_INIT(&o.event);
 	o.event.handler = ignored;
 	CHECK_INT(iv_event_register(&o.event), ==, 0);
-	IV_EVENT_RAW_INIT(&o.raw);
-	o.raw.handler = ignored;
-	CHECK_INT(iv_event_raw_register(&o.raw), ==, 0);
-	IV_SIGNAL_INIT(&o.sig);
-	o.sig.signum = SIGUSR1;
-	o.sig.handler = ignored;
-	CHECK_INT(iv_signal_register(&o.sig), ==, 0);
+	register_raw();
+	register_signal(SIGUSR1);
 	IV_TIMER_INIT(&o.timer);
 	IV_TASK_INIT(&o.churn);
 }
@@ -176,6 +186,18 @@ static void close_raw(void)
 		close(o.raw.event_wfd);
 }
 
+/* Comes back when its loop is set up. */
+static pthread_t start(void *(*fn)(void *))
+{
+	pthread_t tid;
+
+	ready = 0;
+	CHECK_INT(thread_create(pthread_create, &tid, NULL, fn, NULL), ==, 0);
+	while (!__atomic_load_n(&ready, __ATOMIC_ACQUIRE))
+		sched_yield();
+	return tid;
+}
+
 static void cancel_one(int i)
 {
 	unsigned spins = random_up_to(3000);
@@ -183,11 +205,7 @@ static void cancel_one(int i)
 	void *result;
 
 	with_child = i % 8 == 0;
-	ready = 0;
-	CHECK_INT(thread_create(pthread_create, &tid, NULL, run_loop, NULL),
-		  ==, 0);
-	while (!__atomic_load_n(&ready, __ATOMIC_ACQUIRE))
-		sched_yield();
+	tid = start(run_loop);
 	while (spins-- > 0)
 		if (spins % 500 == 0)
 			pthread_kill(tid, SIGUSR1);
@@ -208,10 +226,7 @@ static void *wait_for_signals(void *unused)
 
 	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel);
 	iv_init();
-	IV_SIGNAL_INIT(&o.sig);
-	o.sig.signum = SIGUSR1;
-	o.sig.handler = ignored;
-	CHECK_INT(iv_signal_register(&o.sig), ==, 0);
+	register_signal(SIGUSR1);
 	__atomic_store_n(&ready, 1, __ATOMIC_RELEASE);
 	pthread_setcancelstate(cancel, &cancel);
 	iv_main();
@@ -220,14 +235,9 @@ static void *wait_for_signals(void *unused)
 
 static void cancel_told(unsigned spins)
 {
-	pthread_t tid;
+	pthread_t tid = start(wait_for_signals);
 	void *result;
 
-	ready = 0;
-	CHECK_INT(thread_create(pthread_create, &tid, NULL, wait_for_signals,
-				NULL), ==, 0);
-	while (!__atomic_load_n(&ready, __ATOMIC_ACQUIRE))
-		sched_yield();
 	pthread_kill(tid, SIGUSR1);
 	while (spins-- > 0)
 		__asm__ volatile ("");
@@ -327,13 +337,8 @@ static void *wait_with_both_blocked(void *unused)
 
 	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &state);
 	iv_init();
-	IV_SIGNAL_INIT(&o.sig);
-	o.sig.signum = SIGRTMIN;
-	o.sig.handler = ignored;
-	CHECK_INT(iv_signal_register(&o.sig), ==, 0);
-	IV_EVENT_RAW_INIT(&o.raw);
-	o.raw.handler = ignored;
-	CHECK_INT(iv_event_raw_register(&o.raw), ==, 0);
+	register_signal(SIGRTMIN);
+	register_raw();
 	CHECK_INT(syscall(SYS_rt_sigprocmask, SIG_BLOCK, &mask, NULL,
 			  sizeof(mask)), ==, 0);
 	blocked_thread = (pid_t)iv_get_thread_id();
@@ -388,14 +393,9 @@ static long call_of_wait(void)
 
 static void cancel_blocked(void)
 {
-	pthread_t tid;
+	pthread_t tid = start(wait_with_both_blocked);
 	void *result;
 
-	ready = 0;
-	CHECK_INT(thread_create(pthread_create, &tid, NULL,
-				wait_with_both_blocked, NULL), ==, 0);
-	while (!__atomic_load_n(&ready, __ATOMIC_ACQUIRE))
-		sched_yield();
 	await_call(blocked_thread, call_of_wait());
 	CHECK_INT(pthread_cancel(tid), ==, 0);
 	iv_event_raw_post(&o.raw);

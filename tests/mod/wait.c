@@ -3,7 +3,6 @@
  * wait.c - iv_wait.
  */
 #include "config.h"
-#include <fcntl.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdio.h>
@@ -437,18 +436,6 @@ WAIT_TEST(waited_for_by_somebody_else)
 /* ---- A number is not the process ----------------------------------------------------- */
 
 #ifdef HAVE_PIDFD
-/* In a pid namespace of its own nobody else makes processes. */
-static void set_last_pid(pid_t pid)
-{
-	char text[16];
-	int fd = open("/proc/sys/kernel/ns_last_pid", O_WRONLY | O_CLOEXEC);
-	int len = snprintf(text, sizeof(text), "%d", (int)pid);
-
-	if (fd < 0 || write(fd, text, (size_t)len) != len)
-		_exit(NAMESPACE_SKIP);
-	close(fd);
-}
-
 static pid_t start_as(pid_t pid)
 {
 	pid_t got;

@@ -3,7 +3,6 @@
  * wait_any.c - iv_wait_any.
  */
 #include "config.h"
-#include <fcntl.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdbool.h>
@@ -501,17 +500,6 @@ ANY_TEST(its_loop_is_taken_down)
 	CHECK_INT(pids[1], ==, pair[0].pid);
 	CHECK_INT(WEXITSTATUS(statuses[1]), ==, 7);
 	end();
-}
-
-static void set_last_pid(pid_t pid)
-{
-	char text[16];
-	int fd = open("/proc/sys/kernel/ns_last_pid", O_WRONLY | O_CLOEXEC);
-	int len = snprintf(text, sizeof(text), "%d", (int)pid);
-
-	if (fd < 0 || write(fd, text, (size_t)len) != len)
-		_exit(NAMESPACE_SKIP);
-	close(fd);
 }
 
 static void killed(void *w, int status, const struct rusage *usage)
