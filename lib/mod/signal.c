@@ -156,20 +156,19 @@ static const struct ivi_slot slot;
 static void delivered(int signum)
 {
 	const struct signals *t;
-	int err = errno, cancel = ivi_cancel_off();
-	sigset_t saved;
+	struct ivi_undisturbed u;
+	int err = errno;
 
 	if (ivi_process_is(&home)) {
 		t = ivi_slot_peek(&slot);
-		ivi_signals_block_in_handler(&saved);
+		ivi_handler_begin(&u);
 		ivi_spin_lock(&state);
 		wake_tree(&hooks, signum);
 		if (t == NULL || !wake_tree(&t->own, signum))
 			wake_tree(&shared, signum);
 		ivi_spin_unlock(&state);
-		ivi_signals_restore_in_handler(&saved);
+		ivi_handler_end(&u);
 	}
-	ivi_cancel_restore(cancel);
 	errno = err;
 }
 

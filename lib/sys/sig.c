@@ -93,30 +93,35 @@ void ivi_signals_restore(const sigset_t *saved)
 /*
  * pthread_sigmask(3) never blocks the signal that cancels threads, and glibc
  * before 2.41 obeys one that was sent before cancellation was turned off, in a
- * handler that has interrupted a wait as well (sigcancel_handler()).
+ * handler that has interrupted a wait as well (sigcancel_handler()).  Turned on
+ * again in such a handler it cancels at once, but the result of the thread is
+ * not PTHREAD_CANCELED then (__pthread_setcancelstate()).  While that signal is
+ * blocked, there is no need to turn it off.
  */
 #ifdef SYS_rt_sigprocmask
-void ivi_signals_block_in_handler(sigset_t *saved)
+void ivi_handler_begin(struct ivi_undisturbed *u)
 {
 	sigset_t all;
 
 	memset(&all, 0xff, sizeof(all));
-	syscall(SYS_rt_sigprocmask, SIG_SETMASK, &all, saved, _NSIG / 8);
+	syscall(SYS_rt_sigprocmask, SIG_SETMASK, &all, &u->saved, _NSIG / 8);
 }
 
-void ivi_signals_restore_in_handler(const sigset_t *saved)
+void ivi_handler_end(const struct ivi_undisturbed *u)
 {
-	syscall(SYS_rt_sigprocmask, SIG_SETMASK, saved, NULL, _NSIG / 8);
+	syscall(SYS_rt_sigprocmask, SIG_SETMASK, &u->saved, NULL, _NSIG / 8);
 }
 #else
-void ivi_signals_block_in_handler(sigset_t *saved)
+void ivi_handler_begin(struct ivi_undisturbed *u)
 {
-	ivi_signals_block(saved);
+	u->cancel = ivi_cancel_off();
+	ivi_signals_block(&u->saved);
 }
 
-void ivi_signals_restore_in_handler(const sigset_t *saved)
+void ivi_handler_end(const struct ivi_undisturbed *u)
 {
-	ivi_signals_restore(saved);
+	ivi_signals_restore(&u->saved);
+	ivi_cancel_restore(u->cancel);
 }
 #endif
 

@@ -48,9 +48,15 @@ bool ivi_process_is(const struct ivi_process *p);
 void ivi_signals_block(sigset_t *saved);
 void ivi_signals_restore(const sigset_t *saved);
 
-/* The same for a signal handler: not even cancellation comes between. */
-void ivi_signals_block_in_handler(sigset_t *saved);
-void ivi_signals_restore_in_handler(const sigset_t *saved);
+/* The same for a signal handler: not even cancellation comes between, and one
+   that wanted to is made up for as if there had been no handler. */
+struct ivi_undisturbed {
+	sigset_t	saved;
+	int		cancel;
+};
+
+void ivi_handler_begin(struct ivi_undisturbed *u);
+void ivi_handler_end(const struct ivi_undisturbed *u);
 
 /*
  * Installs HANDLER, during which all signals are blocked and which restarts

@@ -244,6 +244,7 @@ static void cancel_told(unsigned spins)
 	CHECK_INT(pthread_cancel(tid), ==, 0);
 	pthread_kill(tid, SIGUSR1);
 	CHECK_INT(pthread_join(tid, &result), ==, 0);
+	CHECK_PTR(result, ==, PTHREAD_CANCELED);
 }
 
 /* All locks of signals and children are free. */
@@ -307,6 +308,59 @@ TEST(while_the_signal_handler_runs)
 }
 
 #if defined(__GLIBC__) && defined(SYS_rt_sigprocmask)
+/* True of the thread that is cancelled when it asks for this. */
+static __thread int doomed;
+
+/* The signal handler does that before all else. */
+pid_t getpid(void)
+{
+	if (doomed) {
+		doomed = 0;
+		pthread_cancel(pthread_self());
+	}
+	return (pid_t)syscall(SYS_getpid);
+}
+
+static void doom(void *unused)
+{
+	(void)unused;
+	doomed = 1;
+	__atomic_store_n(&ready, 2, __ATOMIC_RELEASE);
+}
+
+static void *wait_for_doom(void *unused)
+{
+	struct iv_task task;
+	int cancel;
+
+	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel);
+	iv_init();
+	register_signal(SIGUSR1);
+	IV_TASK_INIT(&task);
+	task.handler = doom;
+	iv_task_register(&task);
+	__atomic_store_n(&ready, 1, __ATOMIC_RELEASE);
+	pthread_setcancelstate(cancel, &cancel);
+	iv_main();
+	return unused;
+}
+
+/* glibc before 2.41 cancels who permits it again in a wait at once, but without
+   the result that says so (pthread_setcancelstate()). */
+TEST(who_joins_is_told_so)
+{
+	pthread_t tid;
+	void *result;
+
+	require_no_sanitizer();
+	tid = start(wait_for_doom);
+	while (__atomic_load_n(&ready, __ATOMIC_ACQUIRE) != 2)
+		sched_yield();
+	CHECK_INT(pthread_kill(tid, SIGUSR1), ==, 0);
+	CHECK_INT(pthread_join(tid, &result), ==, 0);
+	CHECK_PTR(result, ==, PTHREAD_CANCELED);
+}
+
 #define SIGCANCEL	32		/* glibc's */
 
 static unsigned long long bit(int signum)
