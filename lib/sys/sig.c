@@ -91,19 +91,25 @@ void ivi_signals_restore(const sigset_t *saved)
 }
 
 /*
- * pthread_sigmask(3) never blocks the signal that cancels threads, and glibc
- * before 2.41 obeys one that was sent before cancellation was turned off, in a
- * handler that has interrupted a wait as well (sigcancel_handler()).  Turned on
+ * sigfillset(3) and pthread_sigmask(3) leave out the signal that cancels
+ * threads, and glibc before 2.41 obeys one that was sent before cancellation
+ * was turned off, in a handler that has interrupted a wait as well
+ * (sigcancel_handler()): even before the first instruction of that.  Turned on
  * again in such a handler it cancels at once, but the result of the thread is
  * not PTHREAD_CANCELED then (__pthread_setcancelstate()).  While that signal is
  * blocked, there is no need to turn it off.
  */
 #ifdef SYS_rt_sigprocmask
+static void fill(sigset_t *all)
+{
+	memset(all, 0xff, sizeof(*all));
+}
+
 void ivi_handler_begin(struct ivi_undisturbed *u)
 {
 	sigset_t all;
 
-	memset(&all, 0xff, sizeof(all));
+	fill(&all);
 	syscall(SYS_rt_sigprocmask, SIG_SETMASK, &all, &u->saved, _NSIG / 8);
 }
 
@@ -112,6 +118,11 @@ void ivi_handler_end(const struct ivi_undisturbed *u)
 	syscall(SYS_rt_sigprocmask, SIG_SETMASK, &u->saved, NULL, _NSIG / 8);
 }
 #else
+static void fill(sigset_t *all)
+{
+	sigfillset(all);
+}
+
 void ivi_handler_begin(struct ivi_undisturbed *u)
 {
 	u->cancel = ivi_cancel_off();
@@ -133,7 +144,7 @@ int ivi_signal_install(int signum, void (*handler)(int),
 	memset(&sa, 0, sizeof(sa));
 	sa.sa_handler = handler;
 	sa.sa_flags = RESTART | SA_ONSTACK;
-	sigfillset(&sa.sa_mask);
+	fill(&sa.sa_mask);
 	return sigaction(signum, &sa, old) < 0 ? -errno : 0;
 }
 

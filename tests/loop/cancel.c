@@ -18,6 +18,7 @@
 #endif
 #include <iv_event.h>
 #include <iv_event_raw.h>
+#include <iv_loop.h>
 #include <iv_signal.h>
 #include <iv_thread.h>
 #include <iv_wait.h>
@@ -368,8 +369,10 @@ static unsigned long long bit(int signum)
 	return 1ULL << (signum - 1);
 }
 
-/* Both signals that wait are delivered when it returns: the first of them that
-   of glibc, whose handler is then interrupted before it has done anything. */
+static int other;	/* signal, that is blocked as well */
+
+/* Both signals that wait are delivered when it returns: first that with the
+   lower number, whose handler is then interrupted before it has done anything. */
 static void unblock_both(int signum, siginfo_t *info, void *_context)
 {
 	ucontext_t *context = _context;
@@ -378,7 +381,7 @@ static void unblock_both(int signum, siginfo_t *info, void *_context)
 	(void)signum;
 	(void)info;
 	memcpy(&mask, &context->uc_sigmask, sizeof(mask));
-	mask &= ~(bit(SIGCANCEL) | bit(SIGRTMIN));
+	mask &= ~(bit(SIGCANCEL) | bit(other));
 	memcpy(&context->uc_sigmask, &mask, sizeof(mask));
 }
 
@@ -386,12 +389,12 @@ static pid_t blocked_thread;
 
 static void *wait_with_both_blocked(void *unused)
 {
-	unsigned long long mask = bit(SIGCANCEL) | bit(SIGRTMIN);
+	unsigned long long mask = bit(SIGCANCEL) | bit(other);
 	int state;
 
 	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &state);
 	iv_init();
-	register_signal(SIGRTMIN);
+	register_signal(other);
 	register_raw();
 	CHECK_INT(syscall(SYS_rt_sigprocmask, SIG_BLOCK, &mask, NULL,
 			  sizeof(mask)), ==, 0);
@@ -445,38 +448,73 @@ static long call_of_wait(void)
 #endif
 }
 
-static void cancel_blocked(void)
+/* AWAKE: not in the wait any more, but where that ends. */
+static void cancel_blocked(int awake)
 {
 	pthread_t tid = start(wait_with_both_blocked);
 	void *result;
 
 	await_call(blocked_thread, call_of_wait());
 	CHECK_INT(pthread_cancel(tid), ==, 0);
-	iv_event_raw_post(&o.raw);
-	await_call(blocked_thread, SYS_futex);
-	CHECK_INT(pthread_kill(tid, SIGRTMIN), ==, 0);
+	if (awake) {
+		iv_event_raw_post(&o.raw);
+		await_call(blocked_thread, SYS_futex);
+	}
+	CHECK_INT(pthread_kill(tid, other), ==, 0);
 	CHECK_INT(pthread_kill(tid, SIGUSR2), ==, 0);
 	CHECK_INT(pthread_join(tid, &result), ==, 0);
 	CHECK_PTR(result, ==, PTHREAD_CANCELED);
 	close_raw();
 }
 
-/* The wait waits for the handler of the request, and that one must not wait
-   for the wait. */
-TEST(a_signal_interrupts_the_handler_of_the_request)
+static void cancel_some_blocked(int signum, int awake, int times)
 {
 	struct sigaction sa = {
 		.sa_sigaction = unblock_both,
 		.sa_flags = SA_SIGINFO,
 	};
-	int i;
 
+	other = signum;
+	CHECK_INT(sigaction(SIGUSR2, &sa, NULL), ==, 0);
+	while (times-- > 0)
+		cancel_blocked(awake);
+	CHECK(signal(SIGUSR2, SIG_DFL) != SIG_ERR);
+}
+
+/* The wait waits for the handler of the request, and that one must not wait
+   for the wait. */
+TEST(a_signal_interrupts_the_handler_of_the_request)
+{
 	require_no_sanitizer();
 	CHECK(signal(SIGRTMIN, SIG_IGN) != SIG_ERR);
-	CHECK_INT(sigaction(SIGUSR2, &sa, NULL), ==, 0);
-	for (i = 0; i < 5; i++)
-		cancel_blocked();
+	cancel_some_blocked(SIGRTMIN, 1, 5);
 	CHECK(signal(SIGRTMIN, SIG_DFL) != SIG_ERR);
-	CHECK(signal(SIGUSR2, SIG_DFL) != SIG_ERR);
+}
+
+static void count(void *n)
+{
+	++*(int *)n;
+}
+
+/* What was sent to a thread that ends by it is for other loops, too. */
+TEST(the_request_interrupts_the_signal_handler)
+{
+	struct iv_signal sig;
+	int calls = 0, i;
+
+	require_no_sanitizer();
+	iv_init();
+	IV_SIGNAL_INIT(&sig);
+	sig.signum = SIGUSR1;
+	sig.cookie = &calls;
+	sig.handler = count;
+	CHECK_INT(iv_signal_register(&sig), ==, 0);
+	for (i = 1; i <= 3; i++) {
+		cancel_some_blocked(SIGUSR1, 0, 1);
+		iv_run(IV_RUN_NOWAIT);
+		CHECK_INT(calls, ==, i);
+	}
+	iv_signal_unregister(&sig);
+	iv_deinit();
 }
 #endif
