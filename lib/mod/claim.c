@@ -233,12 +233,10 @@ static int reap_left(struct ivi_claim *c, pid_t *pid,
 }
 
 /* 1: a stranger's; -EINTR: look again. */
-static int reap_first(pid_t *pid, struct ivi_change *change)
+static int reap_dead(pid_t *pid, struct ivi_change *change)
 {
 	struct ivi_claim *c;
 
-	if (left.root != NULL)
-		return reap_left(of_node(left.root), pid, change);
 	*pid = ivi_child_dead();
 	if (*pid <= 0)
 		return *pid;
@@ -258,10 +256,34 @@ int ivi_claims_reap(pid_t *pid, struct ivi_change *change)
 
 	do {
 		lock();
-		ret = reap_first(pid, change);
+		ret = left.root != NULL ?
+		      reap_left(of_node(left.root), pid, change) :
+		      reap_dead(pid, change);
 		unlock();
 	} while (ret == -EINTR);
 	return ret;
+}
+
+bool ivi_strangers_vanish(void)
+{
+	struct sigaction old;
+
+	return ivi_signal_hooked_over(SIGCHLD, &old) &&
+	       ivi_sigchld_discards(&old);
+}
+
+/* What is left is no zombie. */
+void ivi_let_strangers_vanish(void)
+{
+	struct ivi_change change;
+	pid_t pid;
+	int ret;
+
+	do {
+		lock();
+		ret = reap_dead(&pid, &change);
+		unlock();
+	} while (ret > 0 || ret == -EINTR);
 }
 
 void ivi_claims_wake(struct iv_signal *new_reaper)

@@ -65,7 +65,12 @@ void ivi_claims_announced(void);
  */
 int ivi_claims_reap(pid_t *pid, struct ivi_change *change);
 
-/* Who does that upon this signal is woken when it has to because a claim was
+/* Whether the program's other children would leave no zombies but for us, who
+   handle SIGCHLD; and waits for those that have ended. */
+bool ivi_strangers_vanish(void);
+void ivi_let_strangers_vanish(void);
+
+/* Who reaps upon this signal is woken when it has to because a claim was
    dropped; NULL: nobody. */
 void ivi_claims_wake(struct iv_signal *reaper);
 

@@ -180,22 +180,10 @@ static void look_at_all(struct children *t)
 	}
 }
 
-/* Children of the program's that would not be zombies but for us. */
-static void let_strangers_vanish(void)
-{
-	struct ivi_change change;
-	pid_t pid;
-
-	while (ivi_claims_reap(&pid, &change) > 0)
-		;
-}
-
+/* An iv_wait_any sees to them. */
 static bool strangers_vanish(void)
 {
-	struct sigaction old;
-
-	return ivi_signal_hooked_over(SIGCHLD, &old) &&
-	       ivi_sigchld_discards(&old) && !ivi_wait_any_is_taken();
+	return !ivi_wait_any_is_taken() && ivi_strangers_vanish();
 }
 
 static void forget_rest(struct children *t)
@@ -213,7 +201,7 @@ static void sweep(void *_t)
 	if (t->blind > 0 || ivi_child_maybe_stopped())
 		look_at_all(t);
 	if (strangers_vanish())
-		let_strangers_vanish();
+		ivi_let_strangers_vanish();
 	t->rested = ivi_clock_ns() + pause_after(t);
 	forget_rest(t);
 	look_later(t);
@@ -316,7 +304,7 @@ static void unhook(struct children *t)
 	iv_signal_unregister(&t->sigchld);
 	t->hooked = 0;
 	if (strangers)
-		let_strangers_vanish();
+		ivi_let_strangers_vanish();
 }
 
 static void detach(struct children *t)

@@ -131,13 +131,22 @@ static int any_init(void *_t)
 	return 0;
 }
 
+/* Where SIGCHLD is ignored no zombies are left that would be none but for us. */
+static void leave_children(struct any *t)
+{
+	bool strangers = ivi_strangers_vanish();
+
+	ivi_claims_wake(NULL);
+	iv_signal_unregister(&t->sigchld);
+	__atomic_store_n(&taken, 0, __ATOMIC_RELAXED);
+	if (strangers)
+		ivi_let_strangers_vanish();
+}
+
 static void stop(struct any *t)
 {
-	if (is_live(t)) {
-		ivi_claims_wake(NULL);
-		iv_signal_unregister(&t->sigchld);
-		__atomic_store_n(&taken, 0, __ATOMIC_RELAXED);
-	}
+	if (is_live(t))
+		leave_children(t);
 	if (iv_task_registered(&t->look))
 		iv_task_unregister(&t->look);
 	if (iv_timer_registered(&t->later))

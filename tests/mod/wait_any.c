@@ -14,6 +14,7 @@
 #endif
 #include <iv_event.h>
 #include <iv_loop.h>
+#include <iv_signal.h>
 #include <iv_wait.h>
 #include "harness/test.h"
 
@@ -236,6 +237,50 @@ TEST(sigchld_was_ignored)
 	run(1);
 	CHECK_INT(WEXITSTATUS(statuses[0]), ==, 3);
 	end();
+	signal(SIGCHLD, SIG_DFL);
+}
+
+static void count_call(void *n)
+{
+	++*(unsigned *)n;
+}
+
+/* What it leaves would be no zombie but for it. */
+ANY_TEST(sigchld_was_ignored_and_it_is_not_told)
+{
+	pid_t pid;
+
+	signal(SIGCHLD, SIG_IGN);
+	begin();
+	pid = start(1);
+	await_end(pid);
+	end();
+	CHECK_INT(told, ==, 0);
+	signal(SIGCHLD, SIG_DFL);
+}
+
+/* Unless the program handles the signal as well. */
+ANY_TEST(sigchld_was_ignored_and_the_program_waits)
+{
+	struct iv_signal sig;
+	unsigned calls = 0;
+	pid_t pid;
+
+	signal(SIGCHLD, SIG_IGN);
+	iv_init();
+	IV_SIGNAL_INIT(&sig);
+	sig.signum = SIGCHLD;
+	sig.cookie = &calls;
+	sig.handler = count_call;
+	CHECK_INT(iv_signal_register(&sig), ==, 0);
+	begin();
+	pid = start(1);
+	await_end(pid);
+	iv_wait_any_unregister(&any);
+	CHECK_INT(waitpid(pid, NULL, 0), ==, pid);
+	iv_signal_unregister(&sig);
+	iv_deinit();
+	iv_deinit();
 	signal(SIGCHLD, SIG_DFL);
 }
 
