@@ -90,8 +90,7 @@ bool evi_wake_sleep(struct ev_loop *loop)
 
 void evi_wake_awake(struct ev_loop *loop)
 {
-	if (loop->has_raw &&
-	    __atomic_exchange_n(&loop->sleeper, AWAKE, __ATOMIC_SEQ_CST) ==
+	if (__atomic_exchange_n(&loop->sleeper, AWAKE, __ATOMIC_SEQ_CST) ==
 	    CALLED)
 		evi_feed(loop, &loop->wake, EV_CUSTOM);
 }
