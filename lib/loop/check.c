@@ -104,14 +104,6 @@ bool ivi_check_is_mine(const struct ivi_loop *loop)
 	       ivi_thread_mark();
 }
 
-void ivi_check_entered(const char *fn, const struct ivi_loop *loop)
-{
-	if (ivi_unlikely(ivi_self() != loop))
-		iv_fatal("%s: a handler has entered another loop, and has "
-			 "returned without entering that of its own [loop %p]",
-			 fn, (const void *)loop);
-}
-
 /* Whoever changes the list is inside the gate, so it is whole. */
 void ivi_check_forked(void (*fn)(struct ivi_loop *loop))
 {
@@ -165,6 +157,13 @@ void ivi_bad_memory(const char *type, const void *object)
 void ivi_bad_handler(const char *fn, const char *type, const void *object)
 {
 	iv_fatal("%s: %s %p has no handler", fn, type, object);
+}
+
+void ivi_bad_return(const char *fn, const struct ivi_loop *loop)
+{
+	iv_fatal("%s: a handler has entered another loop, and has returned "
+		 "without entering that of its own [loop %p]", fn,
+		 (const void *)loop);
 }
 
 /* 0 if the loop does not exist any more. */

@@ -55,9 +55,6 @@ struct ivi_loop *ivi_check_find(bool (*test)(const struct ivi_loop *loop));
 /* The loop whose idle events have this mark, or NULL.  Any thread. */
 struct ivi_loop *ivi_loop_marked(const struct iv_list_head *mark);
 
-/* Handlers of LOOP have been called: its thread has to have it still. */
-void ivi_check_entered(const char *fn, const struct ivi_loop *loop);
-
 void ivi_no_loop(const char *fn) __attribute__((noreturn, cold));
 void ivi_bad_null(const char *fn, const char *type)
 	__attribute__((noreturn, cold));
@@ -70,7 +67,8 @@ void ivi_bad_owner(const char *fn, const char *type, const void *object,
 	__attribute__((noreturn, cold));
 void ivi_bad_handler(const char *fn, const char *type, const void *object)
 	__attribute__((noreturn, cold));
-
+void ivi_bad_return(const char *fn, const struct ivi_loop *loop)
+	__attribute__((noreturn, cold));
 void ivi_bad_memory(const char *type, const void *object)
 	__attribute__((noreturn, cold));
 
@@ -81,6 +79,14 @@ static inline struct ivi_loop *ivi_loop_of_caller(const char *fn)
 	if (ivi_unlikely(loop == NULL))
 		ivi_no_loop(fn);
 	return loop;
+}
+
+/* Handlers of LOOP have been called: its thread has to have it still. */
+static inline void ivi_check_entered(const char *fn,
+				     const struct ivi_loop *loop)
+{
+	if (ivi_unlikely(ivi_self() != loop))
+		ivi_bad_return(fn, loop);
 }
 
 static inline void ivi_check_object(const char *fn, const char *type,

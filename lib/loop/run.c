@@ -3,8 +3,8 @@
  * run.c - the turn of the loop.
  *
  * Expired timers, tasks; leave if told to or if nothing is registered; wait;
- * posts, descriptors.  Around the wait there may be hooks, and iv_run() may have
- * asked for one turn only: then the turn is special.
+ * posts, descriptors.  Around the wait there may be hooks: then the turn is
+ * special.
  */
 #include "loop/loop.h"
 
@@ -28,7 +28,7 @@ struct level {
 
 static bool is_special(const struct ivi_loop *loop)
 {
-	return loop->run.away || loop->run.flags != 0 || loop->run.depth > 1 ||
+	return loop->run.away || loop->run.depth > 1 ||
 	       loop->hooks.used != 0 || loop->meter.timed || loop->meter.sure;
 }
 
@@ -45,16 +45,21 @@ void ivi_run_away(struct ivi_loop *loop, bool away)
 
 /* Handlers of LEVEL have been called.  One may have run the loop, and have been
    left by longjmp(3) to where it did. */
-static void back_at(struct ivi_loop *loop, const struct level *level)
+static __attribute__((noinline, cold))
+void come_back(struct ivi_loop *loop, const struct level *level)
 {
-	ivi_check_entered("iv_main", loop);
-	if (ivi_likely(loop->run.depth == level->depth))
-		return;
 	loop->run.depth = level->depth;
 	loop->run.flags = level->flags;
 	if (level->depth == 1)
 		ivi_tasks_abandoned(loop);
 	ivi_run_regard(loop);
+}
+
+static inline void back_at(struct ivi_loop *loop, const struct level *level)
+{
+	ivi_check_entered("iv_main", loop);
+	if (ivi_unlikely(loop->run.depth != level->depth))
+		come_back(loop, level);
 }
 
 static void turn_begins(const struct ivi_loop *loop, struct level *level)
@@ -72,14 +77,21 @@ static bool any_called(const struct ivi_loop *loop, const struct level *level)
 	       level->task_rounds != loop->tasks.rounds;
 }
 
+/* As far as it depends on what iv_run() was asked for. */
+static inline bool may_block(const struct ivi_loop *loop,
+			     const struct level *level)
+{
+	return level->flags == 0 || (!(level->flags & IV_RUN_NOWAIT) &&
+				     !any_called(loop, level));
+}
+
 /* What was decided before hooks were called may not hold any more. */
 static bool may_sleep(struct ivi_loop *loop, struct level *level)
 {
 	if (loop->run.quit || !alive(loop) ||
 	    ivi_hooks_at(&loop->hooks, IV_HOOK_IDLE))
 		return false;
-	if (level->flags & IV_RUN_NOWAIT || loop->meter.sure ||
-	    (level->flags && any_called(loop, level)))
+	if (loop->meter.sure || !may_block(loop, level))
 		return false;
 	level->due = ivi_hooks_at(&loop->hooks, IV_HOOK_BLOCK) &&
 		     ivi_timers_limit(loop) <= ivi_clock_ns();
@@ -88,10 +100,10 @@ static bool may_sleep(struct ivi_loop *loop, struct level *level)
 
 /* ---- Turns ------------------------------------------------------------------- */
 
-/* Waits for something to do; true if timers may be due afterwards.  SPECIAL:
-   if the turn is, its level. */
+/* Waits for something to do, if it MAY; true if timers may be due afterwards.
+   SPECIAL: if the turn is, its level. */
 static inline __attribute__((always_inline))
-bool wait_for_events(struct ivi_loop *loop, struct level *special)
+bool wait_for_events(struct ivi_loop *loop, struct level *special, bool may)
 {
 	bool block, look;
 
@@ -99,7 +111,7 @@ bool wait_for_events(struct ivi_loop *loop, struct level *special)
 		ivi_fds_find_closed(loop);
 	block = !ivi_poller_prepare(loop->poller) &&
 		!ivi_tasks_pending(&loop->tasks) &&
-		(!special || may_sleep(loop, special)) &&
+		may && (!special || may_sleep(loop, special)) &&
 		ivi_events_sleep(loop);
 	loop->run.waits++;
 	ivi_probe1(wait__begin, loop);
@@ -128,7 +140,7 @@ bool wait_and_see(struct ivi_loop *loop, struct level *level)
 
 	if (ivi_unlikely(loop->meter.sure))
 		ivi_meter_expect(loop);
-	look = wait_for_events(loop, level);
+	look = wait_for_events(loop, level, true);
 	if (ivi_unlikely(loop->meter.sure))
 		ivi_meter_found(loop);
 	return look;
@@ -159,9 +171,8 @@ bool wait_specially(struct ivi_loop *loop, struct level *level)
 				       wait_and_see(loop, level);
 }
 
-/* True if there is to be another turn. */
 static __attribute__((noinline))
-bool turn_ends(struct ivi_loop *loop, struct level *level)
+void turn_ends(struct ivi_loop *loop, struct level *level)
 {
 	back_at(loop, level);
 	if (level->idle) {
@@ -169,7 +180,6 @@ bool turn_ends(struct ivi_loop *loop, struct level *level)
 		back_at(loop, level);
 	}
 	turn_begins(loop, level);
-	return level->flags == 0;
 }
 
 /* Debug builds: the more objects there are, the less often they are walked,
@@ -183,28 +193,53 @@ static void verify(struct ivi_loop *loop)
 		loop->run.trusted = ivi_verify(loop) / 64;
 }
 
+/* What comes before the wait; false: there is none.  LOOK: timers may be due. */
+static inline bool begin(struct ivi_loop *loop, bool look)
+{
+	ivi_probe1(turn, loop);
+	if (look)
+		ivi_timers_run(loop);
+	if (ivi_tasks_pending(&loop->tasks))
+		ivi_tasks_run(loop);
+	if (IVI_DEBUGGING)
+		verify(loop);
+	ivi_loop_check_fork(loop);
+	if (ivi_likely(!loop->run.quit && alive(loop)))
+		return true;
+	loop->run.ends++;
+	return false;
+}
+
+/* What comes after it. */
+static inline void end(struct ivi_loop *loop, struct level *level)
+{
+	ivi_events_run(loop);
+	ivi_fds_dispatch(loop);
+	if (ivi_unlikely(loop->run.special))
+		turn_ends(loop, level);
+}
+
 static void run(struct ivi_loop *loop, struct level *level)
 {
 	bool look = true;
 
-	do {
-		ivi_probe1(turn, loop);
-		if (look)
-			ivi_timers_run(loop);
-		if (ivi_tasks_pending(&loop->tasks))
-			ivi_tasks_run(loop);
-		if (IVI_DEBUGGING)
-			verify(loop);
-		ivi_loop_check_fork(loop);
-		if (loop->run.quit || !alive(loop)) {
-			loop->run.ends++;
-			return;
-		}
+	while (begin(loop, look)) {
 		look = ivi_likely(!loop->run.special) ?
-		       wait_for_events(loop, NULL) : wait_specially(loop, level);
-		ivi_events_run(loop);
-		ivi_fds_dispatch(loop);
-	} while (ivi_likely(!loop->run.special) || turn_ends(loop, level));
+		       wait_for_events(loop, NULL, true) :
+		       wait_specially(loop, level);
+		end(loop, level);
+	}
+}
+
+static void run_once(struct ivi_loop *loop, struct level *level)
+{
+	if (!begin(loop, true))
+		return;
+	if (ivi_likely(!loop->run.special))
+		wait_for_events(loop, NULL, may_block(loop, level));
+	else
+		wait_specially(loop, level);
+	end(loop, level);
 }
 
 /* ---- Levels ------------------------------------------------------------------ */
@@ -240,16 +275,21 @@ static void run_level(struct ivi_loop *loop, unsigned flags)
 	loop->run.flags = flags;
 	loop->run.levels++;
 	turn_begins(loop, &level);
-	ivi_run_regard(loop);
+	if (level.depth > 1)
+		ivi_run_regard(loop);
 	ivi_now_invalidate(&loop->now);
 	ivi_meter_begin(&loop->meter);
-	run(loop, &level);
+	if (flags != 0)
+		run_once(loop, &level);
+	else
+		run(loop, &level);
 	if (ivi_unlikely(loop->run.left))
 		iv_fatal("iv_deinit: called inside iv_main()");
 	back_at(loop, &level);
 	loop->run.depth = level.depth - 1;
 	loop->run.flags = outer;
-	ivi_run_regard(loop);
+	if (level.depth > 1)
+		ivi_run_regard(loop);
 	ivi_events_rest_outside(loop);
 }
 

@@ -16,7 +16,7 @@ struct ivi_run {
 	bool	left;		/* iv_deinit() was called inside */
 	bool	away;		/* a handler has entered another loop */
 	bool	special;	/* there is more to a turn: hooks, or one of
-				   the above, or flags, or it is nested */
+				   the above, or it is nested */
 	unsigned	depth;	/* iv_main() calls in progress */
 	uintptr_t	frame;	/* of the outermost one */
 	unsigned	flags;	/* of the innermost one: IV_RUN_* */

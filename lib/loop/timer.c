@@ -59,15 +59,13 @@ static void look_at(const struct ivi_loop *loop, const struct iv_timer *timer)
 			 (const void *)(uintptr_t)timer->handler);
 }
 
-void ivi_timers_run(struct ivi_loop *loop)
+static __attribute__((noinline))
+void run_due(struct ivi_loop *loop, int64_t soonest)
 {
 	struct ivi_timerq *q = &loop->timers.q;
 	struct iv_list_head *lh;
-	int64_t soonest = ivi_timerq_soonest(q), now;
+	int64_t now = ivi_ts_to_ns(ivi_now_get(&loop->now));
 
-	if (soonest == IVI_NEVER)
-		return;
-	now = ivi_ts_to_ns(ivi_now_get(&loop->now));
 	if (soonest > now)
 		return;
 	loop->timers.prompt = false;
@@ -91,6 +89,14 @@ void ivi_timers_run(struct ivi_loop *loop)
 				 ivi_ns_left(now, at), timer->handler,
 				 timer->cookie);
 	}
+}
+
+void ivi_timers_run(struct ivi_loop *loop)
+{
+	int64_t soonest = ivi_timerq_soonest(&loop->timers.q);
+
+	if (soonest != IVI_NEVER)
+		run_due(loop, soonest);
 }
 
 void ivi_timers_leftovers(struct ivi_loop *loop)

@@ -1,6 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * async.c - ev_async: calls from other threads and from signal handlers.
+ *
+ * Who calls has written what the callback is to see before the look at "sent",
+ * and the loop clears that before callbacks are called; both have a full fence
+ * in between.  So either the caller finds it clear, and sets it, or the callback
+ * sees what was written.  Who finds it set takes no cache line from anybody.
  */
 #include "compat/ev/engine.h"
 
@@ -22,7 +27,10 @@ EVI_PUBLIC void ev_async_stop(struct ev_loop *loop, ev_async *w)
 
 EVI_PUBLIC void ev_async_send(struct ev_loop *loop, ev_async *w)
 {
-	__atomic_store_n(&w->sent, 1, __ATOMIC_SEQ_CST);
+	__sync_synchronize();
+	if (__atomic_load_n(&w->sent, __ATOMIC_RELAXED))
+		return;
+	__atomic_store_n(&w->sent, 1, __ATOMIC_RELEASE);
 	evi_wake(loop, &loop->asyncs_sent);
 }
 
@@ -33,7 +41,10 @@ void evi_asyncs_feed(struct ev_loop *loop)
 	while (i-- > 0) {
 		ev_async *w = (ev_async *)loop->asyncs.at[i];
 
-		if (__atomic_exchange_n(&w->sent, 0, __ATOMIC_SEQ_CST))
-			evi_feed(loop, (ev_watcher *)w, EV_ASYNC);
+		if (!__atomic_load_n(&w->sent, __ATOMIC_SEQ_CST))
+			continue;
+		__atomic_store_n(&w->sent, 0, __ATOMIC_RELAXED);
+		evi_feed(loop, (ev_watcher *)w, EV_ASYNC);
 	}
+	__sync_synchronize();
 }

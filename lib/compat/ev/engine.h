@@ -72,6 +72,7 @@ struct evi_fd {
 	ev_watcher_list	*watchers;
 	unsigned char	events;		/* what all of them want */
 	unsigned char	got;		/* not 0: on the list of fired ones */
+	bool	known;			/* registered */
 	bool	dirty;			/* on the list of changed ones */
 	bool	renew;			/* may be another file now, */
 	bool	told;			/* and the core was told of it, */

@@ -234,7 +234,8 @@ static void begin(struct ev_loop *loop, struct evi_fd *f, int events)
 {
 	f->events = (unsigned char)events;
 	f->renew = f->told = false;
-	if (enter(f, ((ev_io *)f->watchers)->fd, events) < 0) {
+	f->known = enter(f, ((ev_io *)f->watchers)->fd, events) == 0;
+	if (!f->known) {
 		f->events = 0;
 		give_up(loop, f);
 	}
@@ -249,13 +250,11 @@ static bool is_told(const struct evi_fd *f, int events)
 
 static void apply(struct ev_loop *loop, struct evi_fd *f, int events)
 {
-	bool registered = iv_fd_registered(&f->core);
-
-	if (registered && f->renew && events && !is_told(f, events)) {
+	if (f->known && f->renew && events && !is_told(f, events)) {
 		iv_fd_unregister(&f->core);
-		registered = false;
+		f->known = false;
 	}
-	if (registered) {
+	if (f->known) {
 		f->told |= f->renew && events;
 		f->renew &= !events;
 		tell(f, events);
@@ -296,7 +295,7 @@ void evi_fds_fini(struct ev_loop *loop)
 	for (i = 0; i < loop->fds_max; i++) {
 		if (loop->fds[i] == NULL)
 			continue;
-		if (iv_fd_registered(&loop->fds[i]->core))
+		if (loop->fds[i]->known)
 			iv_fd_unregister(&loop->fds[i]->core);
 		evi_realloc(loop->fds[i], 0);
 	}

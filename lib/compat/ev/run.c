@@ -59,7 +59,8 @@ static void iterate(struct ev_loop *loop, int flags)
 		evi_periodics_run(loop);
 	if (loop->idle_count > 0)
 		evi_idle_feed(loop);
-	evi_set_feed(loop, &loop->checks, EV_CHECK);
+	if (loop->checks.count > 0)
+		evi_set_feed(loop, &loop->checks, EV_CHECK);
 	loop->invoke(loop);
 }
 

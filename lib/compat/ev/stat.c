@@ -156,8 +156,6 @@ void evi_stats_flush(struct ev_loop *loop)
 
 void evi_stats_feed(struct ev_loop *loop)
 {
-	if (!loop->stats_news)
-		return;
 	loop->stats_news = false;
 	evi_feed(loop, &loop->look, EV_CUSTOM);
 }

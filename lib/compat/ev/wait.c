@@ -161,6 +161,8 @@ void evi_wait(struct ev_loop *loop, bool block)
 	evi_leave(before);
 	if (loop->fired != NULL)
 		evi_fds_feed(loop);
-	evi_wake_awake(loop);
-	evi_stats_feed(loop);
+	if (loop->has_raw)
+		evi_wake_awake(loop);
+	if (loop->stats_news)
+		evi_stats_feed(loop);
 }

@@ -2,8 +2,8 @@
 /*
  * wake.c - calls from other threads and from signal handlers.
  *
- * Who calls leaves CALLED in "sleeper", and only if the loop was asleep writes
- * to its channel.  The loop sleeps only if nobody has called since it last
+ * Who calls sets a flag, unless it is set, leaves CALLED in "sleeper", and only
+ * if the loop was asleep writes to its channel.  The loop sleeps only if nobody has called since it last
  * looked.  The channel is made when the first watcher wants it, and then
  * stays.
  */
@@ -68,8 +68,10 @@ void evi_wake_fini(struct ev_loop *loop)
 
 void evi_wake(struct ev_loop *loop, int *flag)
 {
-	if (__atomic_exchange_n(flag, 1, __ATOMIC_SEQ_CST))
+	__sync_synchronize();
+	if (__atomic_load_n(flag, __ATOMIC_RELAXED))
 		return;
+	__atomic_store_n(flag, 1, __ATOMIC_RELAXED);
 	if (__atomic_exchange_n(&loop->sleeper, CALLED, __ATOMIC_SEQ_CST) ==
 	    ASLEEP)
 		iv_event_raw_post(&loop->raw);
@@ -88,8 +90,7 @@ bool evi_wake_sleep(struct ev_loop *loop)
 
 void evi_wake_awake(struct ev_loop *loop)
 {
-	if (loop->has_raw &&
-	    __atomic_exchange_n(&loop->sleeper, AWAKE, __ATOMIC_SEQ_CST) ==
+	if (__atomic_exchange_n(&loop->sleeper, AWAKE, __ATOMIC_SEQ_CST) ==
 	    CALLED)
 		evi_feed(loop, &loop->wake, EV_CUSTOM);
 }

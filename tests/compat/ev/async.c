@@ -140,6 +140,66 @@ TEST(between_two_threads_nothing_is_lost)
 	ev_loop_destroy(r.loop[1]);
 }
 
+/* Of many sends few are calls, and the last of these sees what was written
+   before the last of those. */
+#define MERGED	20000
+
+struct merge {
+	struct ev_loop	*loop;
+	ev_async	w;
+	int	written[2], seen[2];
+};
+
+struct sender {
+	struct merge	*m;
+	int	number;
+};
+
+static void *send_many(void *_s)
+{
+	struct sender *s = _s;
+	int i;
+
+	for (i = 1; i <= MERGED; i++) {
+		__atomic_store_n(&s->m->written[s->number], i,
+				 __ATOMIC_RELAXED);
+		ev_async_send(s->m->loop, &s->m->w);
+	}
+	return NULL;
+}
+
+static void look(struct ev_loop *loop, ev_async *w, int revents)
+{
+	struct merge *m = w->data;
+	int i;
+
+	(void)revents;
+	for (i = 0; i < 2; i++)
+		m->seen[i] = __atomic_load_n(&m->written[i], __ATOMIC_RELAXED);
+	if (m->seen[0] == MERGED && m->seen[1] == MERGED)
+		ev_break(loop, EVBREAK_ALL);
+}
+
+TEST(of_merged_ones_all_that_was_written_is_seen)
+{
+	struct merge m = { make_loop(), { 0 }, { 0 }, { 0 } };
+	struct sender s[2] = { { &m, 0 }, { &m, 1 } };
+	pthread_t tid[2];
+	int i;
+
+	ev_async_init(&m.w, look);
+	m.w.data = &m;
+	ev_async_start(m.loop, &m.w);
+	for (i = 0; i < 2; i++)
+		CHECK_INT(pthread_create(&tid[i], NULL, send_many, &s[i]), ==,
+			  0);
+	ev_run(m.loop, 0);
+	for (i = 0; i < 2; i++)
+		pthread_join(tid[i], NULL);
+	CHECK_INT(m.seen[0], ==, MERGED);
+	ev_loop_destroy(m.loop);
+}
+
 static struct ev_loop *woken_loop;
 static ev_async woken_watcher;
 
