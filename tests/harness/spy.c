@@ -11,7 +11,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <time.h>
-#ifdef __linux__
+#if defined(__linux__) || defined(__FreeBSD__)
 #include <sys/syscall.h>
 #endif
 #ifdef HAVE_DEVPOLL

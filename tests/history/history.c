@@ -472,7 +472,8 @@ static struct sockaddr_in server_address;
 static void accepted(void *unused, int fd, const struct sockaddr *from,
 		     socklen_t len)
 {
-	unsigned port = ((const struct sockaddr_in *)from)->sin_port, i = 0;
+	const struct sockaddr_in *client = (const void *)from;
+	unsigned port = client->sin_port, i = 0;
 	struct thing *t;
 
 	(void)unused;

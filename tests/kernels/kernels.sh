@@ -8,8 +8,9 @@
 # BUILD is a build without shared libraries whose test programs have been made.
 # A VERSION is 6.1 or 5.10; each kernel is taken from its release's packages,
 # and boots into an initramfs that holds the programs and the C library.
-# Environment: KERNELS_TESTS, a pattern of their paths ('tests/mod/*'), and
-# KERNELS_ACCEL=kvm where that works.
+# Environment: KERNELS_TESTS, a pattern of their paths ('tests/mod/*');
+# KERNELS_LIMIT, seconds for each kernel, instead of 3600; KERNELS_ACCEL=kvm
+# where that works: /dev/kvm of a machine that is virtual itself may boot none.
 set -u
 
 build=$(cd "$1" && pwd) || exit 2

@@ -218,7 +218,9 @@ TEST_ONCE(a_stream_in_pieces)
 
 static void message_pair(int type, int fds[2])
 {
-	CHECK_SYS(socketpair(AF_UNIX, type | SOCK_NONBLOCK, 0, fds));
+	CHECK_SYS(socketpair(AF_UNIX, type, 0, fds));
+	CHECK_SYS(fcntl(fds[0], F_SETFL, O_NONBLOCK));
+	CHECK_SYS(fcntl(fds[1], F_SETFL, O_NONBLOCK));
 }
 
 /* The sizes that are one too many for something, and none at all. */

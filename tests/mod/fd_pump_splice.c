@@ -2,6 +2,7 @@
 /*
  * fd_pump_splice.c - tests of iv_fd_pump: splicing, and giving it up.
  */
+#include "config.h"
 #include <poll.h>
 #include "mod/pump_rig.h"
 
@@ -400,6 +401,7 @@ TEST_ONCE(urgent_data_while_the_target_is_full)
 
 /* ---- Data that comes at the wrong moment -------------------------------- */
 
+#ifdef HAVE_SPLICE
 static int splices, arrives_at, arrives_in;
 
 ssize_t __real_splice(int, loff_t *, int, loff_t *, size_t, unsigned);
@@ -444,6 +446,7 @@ TEST_ONCE(data_that_comes_after_splice_found_none)
 	close_pair(to);
 	iv_deinit();
 }
+#endif
 
 /* ---- A forked child has the same pipes ---------------------------------- */
 

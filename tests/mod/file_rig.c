@@ -11,7 +11,6 @@
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
-#include <sys/syscall.h>
 #define EMU_OPTIONAL
 #include "emu/emu.h"
 #include "mod/file_rig.h"

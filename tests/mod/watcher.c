@@ -8,7 +8,6 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 #ifdef __linux__
@@ -379,6 +378,7 @@ TEST(many_directories)
 
 /* ---- Intervals --------------------------------------------------------- */
 
+#ifdef SYS_inotify_init1
 static void check_refused(long nr, int err)
 {
 	struct iv_path *p;
@@ -396,7 +396,6 @@ static void check_refused(long nr, int err)
 	rig_end();
 }
 
-#ifdef SYS_inotify_init1
 TEST(the_kernel_has_no_inotify)
 {
 	check_refused(SYS_inotify_init1, ENOSYS);
@@ -426,19 +425,15 @@ TEST(a_sandbox_forbids_watches)
 {
 	check_refused(SYS_inotify_add_watch, EACCES);
 }
-#endif
 
-#ifdef SYS_epoll_ctl
 TEST(the_poll_method_takes_no_more)
 {
 	if (strncmp(test_method(), "epoll", 5) != 0)
 		SKIP("epoll only");
 	check_refused(SYS_epoll_ctl, ENOSPC);
 }
-#endif
 
 /* Statfs(2) refused: then the file system counts as local. */
-#ifdef SYS_statfs
 TEST(the_file_system_is_not_known)
 {
 	check_refused(SYS_statfs, EPERM);

@@ -293,6 +293,7 @@ TEST_ONCE(no_report_is_no_error)
 
 /* ---- Signals ---------------------------------------------------------------------------- */
 
+#ifdef __linux__
 static unsigned long long status_mask(const char *text, const char *name)
 {
 	const char *at = strstr(text, name);
@@ -312,7 +313,6 @@ static void catch(int signum)
 	caught++;
 }
 
-#ifdef __linux__
 /* The parent is as it was. */
 EXEC_TEST(signals_of_a_clean_program)
 {

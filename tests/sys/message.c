@@ -2,12 +2,15 @@
 /*
  * message.c - tests of sys/message.
  */
+#include <fcntl.h>
 #include "harness/test.h"
 #include "sys/message.h"
 
 static void message_pair(int type, int fds[2])
 {
-	CHECK_SYS(socketpair(AF_UNIX, type | SOCK_NONBLOCK, 0, fds));
+	CHECK_SYS(socketpair(AF_UNIX, type, 0, fds));
+	CHECK_SYS(fcntl(fds[0], F_SETFL, O_NONBLOCK));
+	CHECK_SYS(fcntl(fds[1], F_SETFL, O_NONBLOCK));
 }
 
 TEST_ONCE(only_sockets_have_messages_and_not_all)
