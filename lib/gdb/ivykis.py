@@ -21,11 +21,13 @@ PAGE = "iv_inspect(3)"
 
 def file_of(function):
     """The scope of the source file that defines a function."""
-    symbol = gdb.lookup_global_symbol(function)
-    if symbol is None or symbol.symtab is None:
-        raise gdb.GdbError("there is no libivykis here, or it has no debug "
-                           "symbols: see " + PAGE)
-    return symbol.symtab.static_block()
+    # Link-time optimisation makes one file of all, and inlines functions.
+    for name in (function, "iv_init"):
+        symbol = gdb.lookup_global_symbol(name)
+        if symbol is not None and symbol.symtab is not None:
+            return symbol.symtab.static_block()
+    raise gdb.GdbError("there is no libivykis here, or it has no debug "
+                       "symbols: see " + PAGE)
 
 
 def type_of(name, function=None):

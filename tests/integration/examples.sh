@@ -205,7 +205,12 @@ port=$(echo "$line" | sed -n 's/.*port=\([0-9]*\) .*/\1/p')
 none "$("$examples/echo_load" --connect "127.0.0.1:$port" --connections 30 \
 	--seconds 1 --requests 20 >"$tmp/load.out" 2>&1 || cat "$tmp/load.out")" \
 	'echo_threads: all that is sent comes back'
-# One by one they are for each thread in turn, where loops can share.
+# One by one they are for each thread in turn, where loops can share: elsewhere
+# all wake up, and who is first has it.
+case $line in
+*method=epoll*) least=3 ;;
+*) least=1 ;;
+esac
 i=0
 while [ $i -lt 6 ]; do
 	"$examples/echo_load" --connect "127.0.0.1:$port" --connections 1 \
@@ -213,10 +218,10 @@ while [ $i -lt 6 ]; do
 	i=$((i + 1))
 done
 end TERM
-equal "$(awk '/^thread/ && $3 > 0 { n++ } /^status/
-	END { print n, "threads had clients" }' "$tmp/rest")" \
-	'status 0
-3 threads had clients' 'echo_threads: SIGTERM'
+equal "$(awk -v least="$least" '/^thread/ && $3 > 0 { n++ } /^status/
+	END { print (n >= least ? "enough" : n), "threads had clients" }' \
+	"$tmp/rest")" 'status 0
+enough threads had clients' 'echo_threads: SIGTERM'
 
 # ---- evio_server ------------------------------------------------------------
 

@@ -641,8 +641,10 @@ static void read_request(int i)
 {
 	ssize_t n;
 
-	while ((n = read(connection[i].fd, connection[i].buf +
-			 connection[i].got, 16)) > 0)
+	while ((n = read(connection[i].fd,
+			 connection[i].buf + connection[i].got,
+			 sizeof(connection[i].buf) -
+				 (size_t)connection[i].got)) > 0)
 		connection[i].got += (int)n;
 	if (n == 0) {
 		CHECK_INT(connection[i].got, ==, 7);
