@@ -3,9 +3,9 @@
  * wake.c - calls from other threads and from signal handlers.
  *
  * Who calls sets a flag, unless it is set, leaves CALLED in "sleeper", and only
- * if the loop was asleep writes to its channel.  The loop sleeps only if nobody has called since it last
- * looked.  The channel is made when the first watcher wants it, and then
- * stays.
+ * if the loop was asleep writes to its channel.  The loop sleeps only if nobody
+ * has called since it last looked.  The channel is made when the first watcher
+ * wants it, and then stays.
  */
 #include "compat/ev/engine.h"
 
