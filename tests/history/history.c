@@ -108,19 +108,22 @@ static int await(sem_t *sem)
 
 /* ---- Channels, in their loops ------------------------------------------- */
 
+/* What is seen is looked at first: a poster that it makes go on has begun its
+   post before the call then, which may be the last one. */
 static void called(void *_ch)
 {
 	struct channel *ch = _ch;
-	struct record *r = log_add(&loop_log[ch->loop], CALLED,
-				   (unsigned)(ch - channels));
-	unsigned p;
+	unsigned saw[POSTERS], p;
+	struct record *r;
 
+	for (p = 0; p < POSTERS; p++)
+		saw[p] = __atomic_load_n(&ch->written[p], __ATOMIC_RELAXED);
+	r = log_add(&loop_log[ch->loop], CALLED, (unsigned)(ch - channels));
+	memcpy(r->saw, saw, sizeof(saw));
 	for (p = 0; p < POSTERS; p++) {
-		r->saw[p] = __atomic_load_n(&ch->written[p],
-					    __ATOMIC_RELAXED);
-		if (r->saw[p] == ch->served[p])
+		if (saw[p] == ch->served[p])
 			continue;
-		__atomic_store_n(&ch->served[p], r->saw[p], __ATOMIC_RELEASE);
+		__atomic_store_n(&ch->served[p], saw[p], __ATOMIC_RELEASE);
 		sem_post(&acked[p]);
 	}
 	r->end = log_now();
