@@ -1096,6 +1096,7 @@ TEST(a_loop_for_each_post)
 	struct iv_event *ev;
 	pthread_t tid;
 
+	time_limit(60);	/* that many switches, of milliseconds if it is busy */
 	CHECK_INT(pthread_create(&tid, NULL, post_what_is_visible, NULL), ==,
 		  0);
 	for (i = 0; i < n; i++) {
