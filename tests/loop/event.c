@@ -1050,6 +1050,7 @@ TEST(the_owner_ends_its_loop_because_of_the_post)
 {
 	int n = time_scale() > 1 ? 100 : 1000, i;
 
+	time_limit(60);
 	/* The first iv_init() of a process comes alone. */
 	iv_init();
 	for (i = 0; i < n; i++) {
