@@ -20,7 +20,8 @@
 #include "model/main.h"
 #include "model/model.h"
 
-#define HANG_SECONDS	5
+#define HANG_SECONDS	5	/* a program hangs, when it runs again alone */
+#define STUCK_SECONDS	60	/* without progress; a busy machine is slow */
 
 static struct {
 	uint64_t	steps, calls, programs;
@@ -327,8 +328,12 @@ static int watch(pid_t pid)
 		usleep(10000);
 		idle = shared->steps == seen ? idle + 1 : 0;
 		seen = shared->steps;
-		if (idle > HANG_SECONDS * 100)
-			kill(pid, SIGKILL);
+		if (idle <= STUCK_SECONDS * 100)
+			continue;
+		fprintf(stderr, "no progress for %d s\n", STUCK_SECONDS);
+		kill(pid, SIGKILL);
+		waitpid(pid, &status, 0);
+		return status;
 	}
 }
 
