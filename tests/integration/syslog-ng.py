@@ -236,22 +236,48 @@ def loggen(port, rate, seconds):
     return finish
 
 
-def disorder(data):
-    """The first line that is missing, doubled or out of order, or ''."""
-    expected = {}
-    for line in data.splitlines():
+class Arrivals:
+    """Messages in a file that grows, each looked at once."""
+
+    def __init__(self, path):
+        self.path = path
+        self.offset = self.count = 0
+        self.rest = b""
+        self.expected = {}
+        self.wrong = ""         # missing, doubled or out of order: the first
+
+    def take(self, line):
+        self.count += 1
         m = LINE.search(line)
         if not m:
-            return f"unreadable line {line[:80]!r}"
+            self.wrong = self.wrong or f"unreadable line {line[:80]!r}"
+            return
         key = (m[2], m[3])
-        if int(m[1]) != expected.get(key, 0):
-            return (f"connection {key}: {int(m[1])} instead of "
-                    f"{expected.get(key, 0)}")
-        expected[key] = int(m[1]) + 1
-    return ""
+        expected = self.expected.get(key, 0)
+        if int(m[1]) != expected and not self.wrong:
+            self.wrong = (f"connection {key}: {int(m[1])} instead of "
+                          f"{expected}")
+        self.expected[key] = int(m[1]) + 1
+
+    def look(self):
+        """False if nothing has come since."""
+        if not os.path.exists(self.path):
+            return False
+        with open(self.path, "rb") as f:
+            f.seek(self.offset)
+            data = f.read(1 << 24)
+        self.offset += len(data)
+        *lines, self.rest = (self.rest + data).split(b"\n")
+        for line in lines:
+            self.take(line)
+        return len(data) > 0
+
+    def wait_for(self, count):
+        while self.count < count and wait_for(self.look, 30):
+            pass
 
 
-def tcp_under_reloads(s, seconds, name):
+def tcp_under_reloads(s, arrivals, seconds, name):
     """Exactly once, in order, while SIGHUPs come as fast as they are done."""
     finish = loggen(s.tcp, 100, seconds)
     reloads = 0
@@ -261,13 +287,11 @@ def tcp_under_reloads(s, seconds, name):
         reloads += 1
         time.sleep(0.1)         # the pace of the storm, not a synchronisation
     sent, _ = finish()
-    wait_for(lambda: content(s.path("tcp.out")).count(b"\n") >= sent)
-    data = content(s.path("tcp.out"))
-    got, wrong = data.count(b"\n"), disorder(data)
+    arrivals.wait_for(sent)
+    got, wrong = arrivals.count, arrivals.wrong
     report(got == sent > 0 and not wrong,
            f"{name}: TCP, {CONNECTIONS} connections, reloads under load",
            f"{sent} messages sent, {got} arrived, {reloads} reloads {wrong}")
-    return sent
 
 
 def other_sources(s, name):
@@ -316,14 +340,11 @@ def destination_restart(s, name):
     report(good and wait_for(arrives), f"{name}: destination restarted")
 
 
-def throughput(s, seconds, name):
-    finish = loggen(s.tcp, 1000000, seconds)
-    before = content(s.path("tcp.out")).count(b"\n")
-    sent, rate = finish()
-    wait_for(lambda: content(s.path("tcp.out")).count(b"\n") >= before + sent,
-             60)
-    data = content(s.path("tcp.out"))
-    got, wrong = data.count(b"\n") - before, disorder(data)
+def throughput(s, arrivals, seconds, name):
+    before = arrivals.count
+    sent, rate = loggen(s.tcp, 1000000, seconds)()
+    arrivals.wait_for(before + sent)
+    got, wrong = arrivals.count - before, arrivals.wrong
     report(got == sent > 0 and not wrong,
            f"{name}: TCP as fast as it goes",
            f"{sent} messages sent, {got} arrived, {rate:.0f}/s {wrong}")
@@ -344,8 +365,9 @@ def scenario(library, method, seconds, label):
             return rate
         wait_for(lambda: s.resources() == s.resources(), 1)
         before = s.resources()
-        tcp_under_reloads(s, seconds, name)
-        rate = throughput(s, seconds, name)
+        arrivals = Arrivals(s.path("tcp.out"))
+        tcp_under_reloads(s, arrivals, seconds, name)
+        rate = throughput(s, arrivals, seconds, name)
         other_sources(s, name)
         destination_restart(s, name)
         # Idle workers end after 10 s; the sources above hold some files.
