@@ -181,13 +181,16 @@ static bool hide_listed(void)
 {
 	char buf[2048] __attribute__((aligned(8)));
 	int dir = open("/proc/self/fd", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	const struct entry *e;
 	long n, at;
 
 	if (dir < 0)
 		return false;
 	while ((n = syscall(SYS_getdents64, dir, buf, sizeof(buf))) > 0)
-		for (at = 0; at < n; at += ((struct entry *)(buf + at))->size)
-			hide_entry((struct entry *)(buf + at));
+		for (at = 0; at < n; at += e->size) {
+			e = (const void *)(buf + at);
+			hide_entry(e);
+		}
 	close(dir);
 	return n == 0;
 }

@@ -14,8 +14,9 @@ none "$(find "$top_srcdir/docs" "$top_srcdir/tests" -name '*.sh' |
 	done)" 'each script that begins with #! is executable'
 # Or $tmp would stay.
 none "$(find "$top_srcdir/tests" -name '*.sh' \
-	-exec grep -l '^\. .*meta/tap\.sh"$' {} + |
-	xargs grep -Hn '^[[:space:]]*exec [a-z]')" \
+	-exec grep -l '^\. .*meta/tap\.sh"$' {} + | while read -r script; do
+	grep -Hn '^[[:space:]]*exec [a-z]' "$script"
+done)" \
 	'none with a directory to remove runs something else instead of itself'
 # Whether or not it begins so.
 none "$(sed -e :more -e '/\\$/{N; s/\\\n//; b more' -e '}' \
