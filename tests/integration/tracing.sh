@@ -14,6 +14,10 @@ case "${CFLAGS-}" in
 esac
 library=$(readlink -f "$top_builddir/lib/.libs/libivykis.so.0")
 [ -f "$library" ] || skip_all 'no shared library was built'
+# bpftrace understands no = in a path.
+mkdir "$tmp/lib"
+cp "$library" "$tmp/lib/libivykis.so.0"
+library=$tmp/lib/libivykis.so.0
 script=$(readlink -f "$top_srcdir/lib/gdb/ivykis.py")
 page=$top_srcdir/docs/tracing.md
 # shellcheck disable=SC2086 # lists they are
@@ -55,7 +59,7 @@ commands_for() {
 # in_trouble NAME: a PROCESS that has come there
 in_trouble() {
 	mkfifo "$tmp/ready"
-	LD_LIBRARY_PATH=$top_builddir/lib/.libs "$tmp/program" "$1" \
+	LD_LIBRARY_PATH=$tmp/lib "$tmp/program" "$1" \
 		>"$tmp/ready" 2>"$tmp/errors" &
 	process=$!
 	read -r word <"$tmp/ready"
