@@ -72,8 +72,8 @@ void iv_listen_unregister(struct iv_listen *);
 int iv_listen_registered(const struct iv_listen *);
 
 /* Ends a pause: it tries again in the next turn.  For programs that know when
-   they have closed a descriptor; no effect on one that neither
-   pauses nor was told to be broken. */
+   they have closed a descriptor; no effect on one that neither pauses nor was
+   told to be broken. */
 void iv_listen_again(struct iv_listen *);
 
 #ifdef __cplusplus

@@ -45,11 +45,14 @@ void evi_wake_want(struct ev_loop *loop)
 }
 
 /* libev does so after a fork: calls may have been lost, and idle watchers have
-   to wait. */
+   to wait.  A thread that had marked an ev_async, and was about to set the flag,
+   is not in the child. */
 void evi_wake_look(struct ev_loop *loop)
 {
-	if (loop->wants_raw)
-		evi_feed(loop, &loop->wake, EV_CUSTOM);
+	if (!loop->wants_raw)
+		return;
+	__atomic_store_n(&loop->asyncs_sent, 1, __ATOMIC_RELAXED);
+	evi_feed(loop, &loop->wake, EV_CUSTOM);
 }
 
 void evi_wake_open(struct ev_loop *loop)

@@ -178,6 +178,26 @@ TEST(a_child_goes_on)
 	close_pair(p);
 }
 
+static void send_in_child(void *unused)
+{
+	(void)unused;
+	ev_loop_fork(inherited);
+	ev_async_send(inherited, &inherited_async);
+	ev_run(inherited, EVRUN_NOWAIT);
+	CHECK_HEARD("a(80000)");
+}
+
+/* By another thread, that has marked the watcher and not told the loop. */
+TEST(a_child_after_half_a_send)
+{
+	inherited = make_loop();
+	PLAIN(async, inherited, &inherited_async, "a");
+	ev_run(inherited, EVRUN_NOWAIT);
+	inherited_async.sent = 1;
+	reap_child(fork_child(send_in_child, NULL));
+	ev_loop_destroy(inherited);
+}
+
 static void check_in_child(void *unused)
 {
 	(void)unused;
