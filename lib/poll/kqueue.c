@@ -360,7 +360,8 @@ static void unset_except(struct kq *kq, struct ivi_fd *f)
 
 /*
  * Some devices know one direction only (FreeBSD's /dev/klog), so it suffices
- * that one filter is taken.
+ * that one filter is taken.  If this fails F is removed, along with what its
+ * `armed' says.
  */
 static int register_now(struct kq *kq, struct ivi_fd *f)
 {
@@ -382,9 +383,11 @@ static int register_now(struct kq *kq, struct ivi_fd *f)
 		return ret < 0 ? ret : err;
 	}
 	agree(kq, f, in, out);
+	/* Knowing one direction is not the same as being short of memory. */
+	if (passes(ret) || passes(err))
+		return passes(ret) ? ret : err;
 	if (broken)
 		f->armed |= IVI_STALE;
-	/* If that fails F is removed, along with what its `armed' says. */
 	return fdmap_put(&kq->map, number, f);
 }
 

@@ -435,6 +435,32 @@ KQUEUE_TEST(try_returns_the_refusal)
 	iv_deinit();
 }
 
+/* Two directions are asked for, and memory is short for either: the half that
+   was accepted is not left behind. */
+KQUEUE_TEST(short_of_memory_is_no_half)
+{
+	static const int errs[] = { ENOMEM, EAGAIN, ENOSPC };
+	struct watch w;
+	int fds[2], i;
+
+	iv_init();
+	make_socketpair(fds);
+	for (i = 0; i < 6; i++) {
+		watch_init(&w, fds[0], "io");
+		emu_fail_change((unsigned)i % 2 + 1, errs[i / 2]);
+		CHECK_ERRNO(iv_fd_register_try(&w.fd), errs[i / 2]);
+		CHECK(!iv_fd_registered(&w.fd));
+		check_no_spin();
+	}
+	poke(fds[1]);
+	CHECK_SYS(iv_fd_register_try(&w.fd));
+	turns(1);
+	CHECK_STR(watch_seen(&w, 1), "io");
+	watch_end(&w);
+	CHECK_SYS(close(fds[1]));
+	iv_deinit();
+}
+
 /* Of two directions one is refused; the other is watched. */
 static void check_half(unsigned nth, const char *works)
 {
