@@ -11,7 +11,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <time.h>
-#if defined(__linux__) || defined(__FreeBSD__)
+#if defined(__linux__) || defined(__FreeBSD__) || defined(__NetBSD__)
 #include <sys/syscall.h>
 #endif
 #ifdef HAVE_DEVPOLL
@@ -458,10 +458,18 @@ static void timers_forget(void)
 		timers[fd].at = 0;
 }
 
-/*
- * 0 if the library has closed it.  One that fires has fired then: the kernel
- * itself is asked, since an emulated one, whose wait this may be in, has a lock.
- */
+/* The kernel itself is asked, for as long as it takes, since an emulated one,
+   whose wait this may be in, has a lock. */
+static long poll_by_number(struct pollfd *pfd)
+{
+#ifdef SYS_ppoll
+	return syscall(SYS_ppoll, pfd, 1, NULL, NULL, 0);
+#else
+	return syscall(SYS_poll, pfd, 1, -1);
+#endif
+}
+
+/* 0 if the library has closed it.  One that fires has fired then. */
 static int timer_set(int fd, int64_t ns)
 {
 	struct itimerspec its = { { 0, 0 }, { 0, (long)ns } };
@@ -469,7 +477,7 @@ static int timer_set(int fd, int64_t ns)
 
 	if (__real_timerfd_settime(fd, TFD_TIMER_ABSTIME, &its, NULL) == 0)
 		return ns == 0 ||
-		       syscall(SYS_ppoll, &pfd, 1, NULL, NULL, 0) == 1;
+		       poll_by_number(&pfd) == 1;
 	CHECK(errno == EBADF || errno == EINVAL);
 	timers[fd] = (struct timer) { 0, 0, 0, 0 };
 	return 0;
