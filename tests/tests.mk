@@ -299,6 +299,7 @@ TESTS_SH = \
 	tests/integration/dropin.sh \
 	tests/integration/demo.sh \
 	tests/integration/examples.sh \
+	tests/integration/exceptions.sh \
 	tests/integration/gdb.sh \
 	tests/integration/hosts.sh \
 	tests/integration/inspect.sh \
@@ -338,6 +339,7 @@ TESTS_EXTRA = \
 	tests/environments/environments.py \
 	tests/kernels/kernels.sh \
 	tests/integration/dropin.c \
+	tests/integration/exceptions.cc \
 	tests/integration/gdb.c \
 	tests/integration/hosts.c \
 	tests/integration/probes.c \

@@ -18,6 +18,19 @@
 #define FETCH_LENGTH	256
 #define FETCH_FROM	(2 << IVI_TIMERQ_BITS)
 
+/* The one after LH, which links back. */
+static inline struct iv_list_head *after(const struct iv_list_head *lh)
+{
+	struct iv_list_head *next = lh->next;
+
+	if (ivi_unlikely(next->prev != lh))
+		ivi_timerq_broken(next);
+	return next;
+}
+
+#define for_each_timer(lh, head)					\
+	for (lh = after(head); lh != (head); lh = after(lh))
+
 void ivi_timerq_init(struct ivi_timerq *q)
 {
 	INIT_IV_LIST_HEAD(&q->past);
@@ -101,7 +114,7 @@ static void search(struct ivi_timerq *q, int n)
 
 	q->soonest = INT64_MAX;
 	q->first = head->next;
-	iv_list_for_each (lh, head) {
+	for_each_timer (lh, head) {
 		int64_t at = ivi_timerq_deadline(lh);
 
 		if (++count == SEARCH_LIMIT) {
@@ -143,7 +156,7 @@ static bool in_order(const struct iv_list_head *head)
 	const struct iv_list_head *lh;
 	int64_t last = INT64_MIN;
 
-	iv_list_for_each (lh, head) {
+	for_each_timer (lh, head) {
 		int64_t at = ivi_timerq_deadline(lh);
 
 		if (at < last)
@@ -195,7 +208,7 @@ static void sort(struct iv_list_head *head)
 
 	if (in_order(head))
 		return;
-	iv_list_for_each (lh, head)
+	for_each_timer (lh, head)
 		n++;
 	lh = sort_chain(&rest, n);
 	INIT_IV_LIST_HEAD(head);
@@ -211,7 +224,7 @@ static bool few(const struct iv_list_head *head)
 	const struct iv_list_head *lh;
 	int n = 0;
 
-	iv_list_for_each (lh, head)
+	for_each_timer (lh, head)
 		if (++n > SORT_LIMIT)
 			return false;
 	return true;
@@ -261,10 +274,10 @@ static void spread(struct ivi_timerq *q, int n, int64_t start)
 
 	slot_emptied(q, n);
 	q->base = start;
-	for (lh = head->next; lh != head; lh = next) {
+	for (lh = after(head); lh != head; lh = next) {
 		int64_t at = ivi_timerq_deadline(lh);
 
-		next = lh->next;
+		next = after(lh);
 		if (back == lh || back == next)
 			back = head;
 		if (back != head)
@@ -321,7 +334,8 @@ struct iv_list_head *ivi_timerq_next(struct ivi_timerq *q)
 			return NULL;
 		}
 	}
-	timer = q->due.next;
+	timer = after(&q->due);
+	after(timer);
 	iv_list_del(timer);
 	return timer;
 }

@@ -18,7 +18,8 @@
  * An element is the iv_list_head at the start of a struct iv_timer's pad;
  * the timer's `expires' must not change while it is queued.  If it does,
  * this timer comes at a wrong time, but may still be removed, and others are
- * not concerned.
+ * not concerned.  Lists are walked with an eye on whether each element links
+ * back: one that was inserted twice would let a walk go round for ever.
  */
 #ifndef IVI_BASE_TIMERQ_H
 #define IVI_BASE_TIMERQ_H
@@ -49,6 +50,11 @@ struct ivi_timerq {
 	uint64_t	used[IVI_TIMERQ_WORDS];
 	struct iv_list_head	slot[IVI_TIMERQ_SLOTS];
 };
+
+/* TIMER is in two places, or was overwritten: whoever has the queue says so, and
+   does not return. */
+void ivi_timerq_broken(const struct iv_list_head *timer)
+	__attribute__((noreturn, cold));
 
 /* Q must be zeroed memory, but for the slots. */
 void ivi_timerq_init(struct ivi_timerq *q);

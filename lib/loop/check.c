@@ -122,6 +122,17 @@ void ivi_check_forked(void (*fn)(struct ivi_loop *loop))
 	}
 }
 
+bool ivi_on_list(const struct iv_list_head *list,
+		 const struct iv_list_head *node)
+{
+	const struct iv_list_head *lh;
+
+	iv_list_for_each (lh, list)
+		if (lh == node)
+			return true;
+	return false;
+}
+
 /* ---- Messages ------------------------------------------------------------------ */
 
 void ivi_no_loop(const char *fn)

@@ -49,6 +49,10 @@ static inline bool ivi_check_has(const struct ivi_check *c)
 	       __atomic_load_n(&c->mark, __ATOMIC_RELAXED) == ivi_thread_mark();
 }
 
+/* Whatever the memory around NODE says. */
+bool ivi_on_list(const struct iv_list_head *list,
+		 const struct iv_list_head *node);
+
 /* One for which TEST holds, or NULL. */
 struct ivi_loop *ivi_check_find(bool (*test)(const struct ivi_loop *loop));
 

@@ -181,6 +181,28 @@ void ivi_events_abandon(struct ivi_loop *loop)
 		ivi_wake_close(&es->wake);
 }
 
+/* LH is on one of our lists already, or not on the one it was on. */
+static void broken(const struct iv_list_head *lh)
+	__attribute__((noreturn, cold));
+
+static bool is_call(const struct ivi_event *e)
+{
+	return __atomic_load_n(&e->owner, __ATOMIC_RELAXED) & IVI_EVENT_CALL;
+}
+
+static void broken(const struct iv_list_head *lh)
+{
+	struct ivi_event *e = iv_container_of(lh, struct ivi_event, node);
+
+	ivi_bad_memory(is_call(e) ? "iv_call" : "iv_event", e);
+}
+
+/* What is on a stack has no list before it; see at the top of this file. */
+static bool was_taken(const struct iv_list_head *lh)
+{
+	return lh->prev != NULL && !((uintptr_t)lh->prev & 1);
+}
+
 /* Moves the stack to the end of `pending', in the order of the posts. */
 static void take_posts(struct ivi_events *es)
 {
@@ -190,6 +212,8 @@ static void take_posts(struct ivi_events *es)
 
 	for (; e != NULL; e = next != NULL ?
 	     iv_container_of(next, struct ivi_event, node) : NULL) {
+		if (ivi_unlikely(was_taken(&e->node)))
+			broken(&e->node);
 		next = e->node.next;
 		iv_list_add(&e->node, end);
 	}
@@ -198,11 +222,6 @@ static void take_posts(struct ivi_events *es)
 static bool any_pending(const struct ivi_events *es)
 {
 	return !iv_list_empty(&es->pending) || !iv_list_empty(&es->batch);
-}
-
-static bool is_call(const struct ivi_event *e)
-{
-	return __atomic_load_n(&e->owner, __ATOMIC_RELAXED) & IVI_EVENT_CALL;
 }
 
 /* Those who wait for the calls begun since END was the latest of them. */
@@ -287,6 +306,8 @@ static __attribute__((noinline)) void run_pending(struct ivi_loop *loop)
 						      struct ivi_event, node);
 		struct iv_event *ev = ivi_event_pub(e);
 
+		if (ivi_unlikely(e->node.prev != batch))
+			broken(&e->node);
 		iv_list_del(&e->node);
 		es->calls++;
 		if (ivi_unlikely(is_call(e))) {

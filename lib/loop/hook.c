@@ -113,6 +113,18 @@ void ivi_hooks_run_apart(struct ivi_loop *loop, int point)
 			 "IV_HOOK_BLOCK" : "IV_HOOK_UNBLOCK");
 }
 
+/* Whatever its memory says: they are few. */
+static bool is_here(const struct ivi_hooks *hs, const struct ivi_hook *h)
+{
+	int i;
+
+	for (i = 0; i < IVI_HOOK_POINTS; i++)
+		if (ivi_on_list(&hs->list[i].all, &h->node) ||
+		    ivi_on_list(&hs->list[i].rest, &h->node))
+			return true;
+	return false;
+}
+
 /* ---- Public ------------------------------------------------------------------- */
 
 IVI_PUBLIC int iv_hook_register(struct iv_hook *hook)
@@ -126,6 +138,8 @@ IVI_PUBLIC int iv_hook_register(struct iv_hook *hook)
 	ivi_check_object(fn, "iv_hook", hook);
 	ivi_check_new(fn, "iv_hook", hook, h->state,
 		      IVI_HOOK_REGISTERED | (uint32_t)hook->point);
+	if (is_here(hs, h))
+		ivi_bad_new(fn, "iv_hook", hook, true);
 	ivi_check_handler(fn, "iv_hook", hook, hook->handler);
 	if (hook->point <= 0 || hook->point >= IVI_HOOK_POINTS)
 		iv_fatal("%s: there is no point %d [iv_hook %p]", fn,

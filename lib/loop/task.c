@@ -84,16 +84,6 @@ void ivi_tasks_leftovers(const struct ivi_loop *loop)
 	}
 }
 
-static bool on_list(const struct iv_list_head *list, const struct ivi_task *t)
-{
-	const struct iv_list_head *lh;
-
-	iv_list_for_each (lh, list)
-		if (lh == &t->node)
-			return true;
-	return false;
-}
-
 /* ---- Public --------------------------------------------------------------- */
 
 /* It may be garbage that only says it is registered. */
@@ -105,7 +95,8 @@ IVI_PUBLIC void IV_TASK_INIT(struct iv_task *task)
 
 	ivi_check_object(fn, "iv_task", task);
 	if (ivi_unlikely(t->state == IVI_TASK_REGISTERED) && loop != NULL &&
-	    (on_list(&loop->tasks.queue, t) || on_list(&loop->tasks.round, t)))
+	    (ivi_on_list(&loop->tasks.queue, &t->node) ||
+	     ivi_on_list(&loop->tasks.round, &t->node)))
 		ivi_bad_new(fn, "iv_task", task, true);
 	t->state = 0;
 	t->owner = loop;

@@ -12,6 +12,12 @@ void ivi_timers_init(struct ivi_loop *loop)
 	ivi_timerq_init(&loop->timers.q);
 }
 
+void ivi_timerq_broken(const struct iv_list_head *timer)
+{
+	ivi_bad_memory("iv_timer", ivi_timer_pub(
+		iv_container_of(timer, struct ivi_timer, node)));
+}
+
 /* As far as it is known without looking at the clock once more; the turn has
    done that, unless nothing was to be expected of it. */
 static int64_t time_of_turn(const struct ivi_loop *loop)

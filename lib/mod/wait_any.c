@@ -75,6 +75,13 @@ static bool is_live(const struct any *t)
 	return t->any != NULL && is_registered(t->any);
 }
 
+/* Of this process, and it does not say so any more. */
+static bool is_broken(const struct any *t)
+{
+	return t->any != NULL && t->generation == ivi_fork_generation() &&
+	       !is_registered(t->any);
+}
+
 static int tell_one(struct any *t)
 {
 	struct ivi_change change;
@@ -92,6 +99,11 @@ static void look(void *_t)
 	struct any *t = _t;
 	int n, ret = 1;
 
+	if (is_broken(t))
+		iv_fatal("iv_main: iv_wait_any %p was freed or overwritten "
+			 "while it was registered", (void *)t->any);
+	if (!is_live(t))
+		return;
 	/* The handler need not return. */
 	if (!iv_task_registered(&t->look))
 		iv_task_register(&t->look);
@@ -190,7 +202,7 @@ static const char *any_verify(void *_t, long *objects)
 		       iv_timer_registered(&t->later) ?
 		       "looks at children for no iv_wait_any" : NULL;
 	++*objects;
-	return t->generation != ivi_fork_generation() || is_live(t) ? NULL :
+	return !is_broken(t) ? NULL :
 	       "has an iv_wait_any that was freed or overwritten while it was "
 	       "registered";
 }
@@ -236,14 +248,14 @@ IVI_PUBLIC int iv_wait_any_register(struct iv_wait_any *any)
 
 	ivi_require_loop(fn);
 	check(fn, any);
-	if (is_registered(any))
-		iv_fatal("%s: iv_wait_any %p is already registered", fn,
-			 (void *)any);
 	if (any->handler == NULL)
 		iv_fatal("%s: iv_wait_any %p has no handler", fn, (void *)any);
 	t = ivi_slot_get(&slot);
 	if (t == NULL)
 		return -1;
+	if (is_registered(any) || (t->any == any && is_broken(t)))
+		iv_fatal("%s: iv_wait_any %p is already registered", fn,
+			 (void *)any);
 	if (!take()) {
 		errno = EBUSY;
 		return -1;

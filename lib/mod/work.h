@@ -134,9 +134,13 @@ struct ivi_work *ivi_work_enter(const char *fn, struct iv_work_item *item);
 /* Items that are ours now and are not left may be submitted again. */
 void ivi_work_forget_all(void);
 
+/* In its mark. */
+#define IVI_WORK_PHASE	((uintptr_t)1)
+#define IVI_WORK_BEGUN	((uintptr_t)2)
+
 static inline unsigned ivi_work_phase(const struct ivi_work *e)
 {
-	return e->mark & 1;
+	return e->mark & IVI_WORK_PHASE;
 }
 
 /* From here on it is the user's again.  Its phase. */

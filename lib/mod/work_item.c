@@ -3,8 +3,9 @@
  * work_item.c - what a work item is marked with while it is not the user's.
  *
  * An item that has not been submitted yet may contain garbage or be a copy of
- * one that has: a mark made of its address tells them apart.  Its lowest bit
- * is the item's phase.
+ * one that has: a mark made of its address tells them apart.  Its lowest bits
+ * are the item's phase, and whether it has been begun: one that has, or has no
+ * mark, was initialised while it was queued, and may be on two lists.
  *
  * Items that are dropped while a worker is at them may not be touched any more
  * and keep their marks, and so do those a forked child inherits.  So a number
@@ -27,7 +28,7 @@ static uintptr_t mark_of(const struct ivi_work *e)
 		      __atomic_load_n(&forgotten, __ATOMIC_RELAXED);
 
 	return ((uintptr_t)e ^ n * (uintptr_t)0x9e3779b97f4a7c15) &
-	       ~(uintptr_t)1;
+	       ~(IVI_WORK_PHASE | IVI_WORK_BEGUN);
 }
 
 struct ivi_work *ivi_work_enter(const char *fn, struct iv_work_item *item)
@@ -42,7 +43,7 @@ struct ivi_work *ivi_work_enter(const char *fn, struct iv_work_item *item)
 			 (void *)item,
 			 item->work == NULL ? "work" : "completion");
 	mark = mark_of(e);
-	if ((e->mark & ~(uintptr_t)1) == mark)
+	if ((e->mark & ~(IVI_WORK_PHASE | IVI_WORK_BEGUN)) == mark)
 		iv_fatal("%s: iv_work_item %p is already queued", fn,
 			 (void *)item);
 	e->mark = mark;
@@ -61,6 +62,10 @@ void ivi_work_do(struct ivi_work *e)
 {
 	struct iv_work_item *item = ivi_work_pub(e);
 
+	if (ivi_unlikely(e->mark == 0 || (e->mark & IVI_WORK_BEGUN)))
+		iv_fatal("iv_main: iv_work_item %p was freed or overwritten "
+			 "while it was queued", (void *)item);
+	e->mark |= IVI_WORK_BEGUN;
 	ivi_probe2(work__begin, item, item->work);
 	item->work(item->cookie);
 	ivi_probe1(work__end, item);

@@ -644,6 +644,32 @@ FATAL_TEST_ONCE(call_garbage, " is not initialised")
 	iv_loop_call(make_and_enter(), &calls[0]);
 }
 
+/* It would be on the stack twice. */
+FATAL_TEST(initialised_and_posted_again, "iv_main: iv_call 0x")
+{
+	struct iv_loop *loop = make_and_enter();
+
+	iv_loop_call(loop, call_of(1, trace, NULL));
+	iv_loop_call(loop, call_of(0, trace, NULL));
+	iv_loop_call(loop, call_of(2, trace, NULL));
+	iv_loop_call(loop, call_of(0, trace, NULL));
+	iv_main();
+}
+
+static void call_0_again(void *_loop)
+{
+	iv_loop_call(_loop, call_of(0, trace, NULL));
+}
+
+FATAL_TEST(initialised_and_posted_again_when_taken, "iv_main: iv_call 0x")
+{
+	struct iv_loop *loop = make_and_enter();
+
+	iv_loop_call(loop, call_of(1, call_0_again, loop));
+	iv_loop_call(loop, call_of(0, trace, NULL));
+	iv_main();
+}
+
 FATAL_TEST_ONCE(wait_null_loop,
 		"iv_loop_call_wait: the struct iv_loop pointer is NULL")
 {

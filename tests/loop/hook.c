@@ -652,6 +652,16 @@ FATAL_TEST_ONCE(register_twice, "is already registered")
 	iv_hook_register(&hooks[0]);
 }
 
+/* Those after it would be lost. */
+FATAL_TEST_ONCE(initialised_and_registered_again, "is already registered")
+{
+	iv_init();
+	add_hook(0, IV_HOOK_CHECK, trace, NULL);
+	add_hook(1, IV_HOOK_CHECK, trace, NULL);
+	IV_HOOK_INIT(&hooks[0]);
+	add_hook(0, IV_HOOK_PREPARE, trace, NULL);
+}
+
 FATAL_TEST_ONCE(register_garbage, "is not initialised or already registered")
 {
 	iv_init();

@@ -1100,6 +1100,59 @@ FATAL_TEST(initialised_while_registered, "was freed or overwritten while it was"
 	iv_main();
 }
 
+/* What a helper does that sets up a timer each time it is called.  It would be
+   on two lists, or twice on one, and walks of these would not end. */
+static void add_twice(int64_t first, int64_t second)
+{
+	begin();
+	add(1, START + 200 * MS, never_handler, NULL);
+	add(0, START + first, never_handler, NULL);
+	add(2, START + 200 * MS, never_handler, NULL);
+	add(0, START + second, never_handler, NULL);
+	spy_clock_advance(IVI_SEC);
+	iv_main();
+}
+
+FATAL_TEST(initialised_and_registered_for_earlier, "iv_main: ")
+{
+	add_twice(200 * MS, 100 * MS);
+}
+
+FATAL_TEST(initialised_and_registered_for_later, "iv_main: ")
+{
+	add_twice(100 * MS, 200 * MS);
+}
+
+FATAL_TEST(initialised_and_registered_for_the_same_time, "iv_main: ")
+{
+	add_twice(200 * MS, 200 * MS);
+}
+
+FATAL_TEST(initialised_and_registered_far_away, "iv_main: ")
+{
+	add_twice(200 * MS, 100 * DAY);
+}
+
+FATAL_TEST(initialised_and_registered_when_it_was_due, "iv_main: ")
+{
+	add_twice(-1, -1);
+}
+
+static void add_0_again(void *unused)
+{
+	(void)unused;
+	add(0, START + IVI_SEC, never_handler, NULL);
+}
+
+FATAL_TEST(initialised_and_registered_while_due, "iv_main: ")
+{
+	begin();
+	add(1, START, add_0_again, NULL);
+	add(2, START, trace, "x");
+	add(0, START, never_handler, NULL);
+	iv_main();
+}
+
 FATAL_TEST_ONCE(unregistered_after_initialising, "is not registered")
 {
 	iv_init();

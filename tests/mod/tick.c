@@ -557,6 +557,15 @@ FATAL_TEST_ONCE(again_without_a_loop,
 	iv_tick_again(make(0, IVI_SEC, never_handler, NULL));
 }
 
+/* Its private timer would be on two lists. */
+FATAL_TEST(initialised_and_registered_again, "iv_main: ")
+{
+	begin();
+	add(0, IVI_SEC, trace, "x");
+	add(0, IVI_SEC / 2, trace, "x");
+	iv_main();
+}
+
 FATAL_TEST(register_null,
 	   "iv_tick_register: the struct iv_tick pointer is NULL")
 {

@@ -817,6 +817,40 @@ TEST(a_forked_child_has_another)
 	end();
 }
 
+static pid_t forked;
+
+static void fork_there(void *unused, pid_t pid, int status,
+		       const struct rusage *usage)
+{
+	(void)unused;
+	(void)pid;
+	(void)status;
+	(void)usage;
+	forked = fork();
+	CHECK_INT(forked, !=, -1);
+	iv_quit();
+}
+
+/* The inherited one means nothing, and wants no turns. */
+TEST(a_child_that_was_forked_in_the_handler_sleeps)
+{
+	struct timespec left;
+	int i, status;
+
+	begin();
+	any.handler = fork_there;
+	start(0);
+	iv_main();
+	if (forked == 0) {
+		for (i = 0; i < 3; i++)
+			iv_run(IV_RUN_NOWAIT);
+		_exit(iv_loop_timeout(&left) == 0 ? 0 : 1);
+	}
+	CHECK_INT(waitpid(forked, &status, 0), ==, forked);
+	CHECK_INT(status, ==, 0);
+	end();
+}
+
 TEST(without_descriptors)
 {
 	iv_init();
@@ -835,6 +869,22 @@ FATAL_TEST(registering_twice, "iv_wait_any_register: iv_wait_any ")
 {
 	begin();
 	iv_wait_any_register(&any);
+}
+
+FATAL_TEST(registering_twice_after_initialising_once_more,
+	   "iv_wait_any_register: iv_wait_any ")
+{
+	begin();
+	IV_WAIT_ANY_INIT(&any);
+	set(&any, note_end);
+	iv_wait_any_register(&any);
+}
+
+FATAL_TEST(initialised_while_it_is_registered, "iv_wait_any ")
+{
+	begin();
+	IV_WAIT_ANY_INIT(&any);
+	iv_main();
 }
 
 FATAL_TEST_ONCE(unregistering_twice, "is not registered")

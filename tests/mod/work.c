@@ -1679,6 +1679,45 @@ FATAL_TEST(put_twice, "iv_work_pool_put: iv_work_pool 0x")
 	iv_work_pool_put(&pool);
 }
 
+/* It would be on a list twice, or done by two workers. */
+static void submit_twice(struct iv_work_pool *p)
+{
+	static struct iv_work_item item;
+	int i;
+
+	for (i = 0; i < 2; i++) {
+		set(&item, nothing, nothing, NULL);
+		iv_work_pool_submit_work(p, &item);
+	}
+	iv_main();
+}
+
+static void leave_by_task(void *g)
+{
+	sem_post(&((struct gate *)g)->leave);
+}
+
+FATAL_TEST(initialised_and_submitted_again, "iv_main: iv_work_item 0x")
+{
+	struct iv_task opens;
+	struct gate g;
+
+	pool_open(1);
+	gate_submit(&g, counted);
+	IV_TASK_INIT(&opens);
+	opens.cookie = &g;
+	opens.handler = leave_by_task;
+	iv_task_register(&opens);
+	submit_twice(&pool);
+}
+
+FATAL_TEST(initialised_and_submitted_again_without_a_pool,
+	   "iv_main: iv_work_item 0x")
+{
+	iv_init();
+	submit_twice(NULL);
+}
+
 FATAL_TEST(submit_null, "iv_work_pool_submit_work: iv_work_item is NULL")
 {
 	pool_open(1);

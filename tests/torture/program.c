@@ -92,7 +92,9 @@ static void fatal(const char *msg)
 static const int of_fd[] = { ENOMEM, ENOSPC, 0 };
 static const int of_alarm[] = { ENOMEM, EINVAL, 0 };
 static const int of_event[] = { RESOURCES, 0 };
-static const int of_loop[] = { RESOURCES, EAGAIN, EINVAL, ENOSYS, EPERM, 0 };
+/* ENOENT, EACCES: a /dev/poll that was there before. */
+static const int of_loop[] = { RESOURCES, EAGAIN, EINVAL, ENOSYS, EPERM,
+	ENOENT, EACCES, 0 };
 static const int of_signal[] = { EINVAL, RESOURCES, 0 };
 static const int of_spawn[] = { EAGAIN, ENOSYS, RESOURCES, 0 };
 static const int of_popen[] = { ENOENT, EACCES, E2BIG, ELOOP, ENAMETOOLONG,
