@@ -362,6 +362,37 @@ TEST(who_joins_is_told_so)
 	CHECK_PTR(result, ==, PTHREAD_CANCELED);
 }
 
+static void *take_down_when_cancelled(void *unused)
+{
+	int state;
+
+	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &state);
+	iv_init();
+	register_all();
+	start_work();
+	pthread_cancel(pthread_self());
+	pthread_setcancelstate(state, &state);
+	iv_deinit();
+	__atomic_store_n(&ready, 1, __ATOMIC_RELEASE);
+	pthread_testcancel();
+	return unused;
+}
+
+/* close(2) and the joining of threads would be cancellation points. */
+TEST(taken_down_though_there_is_a_request)
+{
+	pthread_t tid;
+	void *result;
+
+	require_no_sanitizer();
+	make_pipe(fds);
+	tid = start(take_down_when_cancelled);
+	CHECK_INT(pthread_join(tid, &result), ==, 0);
+	CHECK_PTR(result, ==, PTHREAD_CANCELED);
+	close_raw();
+	close_pair(fds);
+}
+
 #define SIGCANCEL	32		/* glibc's */
 
 static unsigned long long bit(int signum)
