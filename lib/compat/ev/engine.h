@@ -156,6 +156,12 @@ struct ev_loop {
 /* Never NULL unless SIZE is 0, which frees. */
 void *evi_realloc(void *p, size_t size);
 
+static inline void evi_free(void *p)
+{
+	if (p != NULL)
+		evi_realloc(p, 0);
+}
+
 /* A loop of ivykis is about to be made: who gives their memory is settled. */
 void evi_core_used(void);
 

@@ -114,6 +114,28 @@ TEST_ONCE(the_environment_replaces_the_flags)
 	unsetenv("LIBEV_FLAGS");
 }
 
+#if IS_OURS
+static int asked;
+
+/* In place of the C library's. */
+uid_t getuid(void)
+{
+	asked++;
+	return geteuid();
+}
+
+TEST_ONCE(who_runs_it_matters_only_with_flags_in_the_environment)
+{
+	unsetenv("LIBEV_FLAGS");
+	ev_loop_destroy(make_loop());
+	CHECK_INT(asked, ==, 0);
+	setenv("LIBEV_FLAGS", "1", 1);
+	ev_loop_destroy(make_loop());
+	CHECK_INT(asked, ==, 1);
+	unsetenv("LIBEV_FLAGS");
+}
+#endif
+
 /* ---- The process is left alone ----------------------------------------------- */
 
 TEST_ONCE(limits_and_dispositions)
