@@ -165,8 +165,9 @@ TEST_ONCE(limits_and_dispositions)
 
 /* ---- Memory ------------------------------------------------------------------ */
 
-/* Blocks that free(3) would not know. */
-static long blocks;
+/* Blocks that free(3) would not know, and how often one was to be of a size that
+   malloc(3) need not map, but which is large to copy. */
+static long blocks, middling;
 
 static void *allocate(void *p, long size)
 {
@@ -183,6 +184,7 @@ static void *allocate(void *p, long size)
 	if (fresh == NULL)
 		return NULL;
 	blocks += block == NULL;
+	middling += size > 16 << 10 && size < 128 << 10;
 	return fresh + 64;
 }
 
@@ -221,6 +223,28 @@ TEST(all_memory_is_the_programs)
 }
 
 #if IS_OURS
+/* The timers', and that of what is pending. */
+TEST(arrays_grow_from_small_to_mapped)
+{
+	enum { TIMERS = 20000 };
+	ev_timer *t = calloc(TIMERS, sizeof(*t));
+	struct ev_loop *loop;
+	int i;
+
+	ev_set_allocator(allocate);
+	loop = make_loop();
+	middling = 0;
+	for (i = 0; i < TIMERS; i++)
+		TIMER(loop, &t[i], "", .001, 0.);
+	CHECK_INT(middling, ==, 0);
+	for (i = 0; i < TIMERS; i++)
+		ev_feed_event(loop, &t[i], EV_CUSTOM);
+	CHECK_INT(middling, ==, 0);
+	ev_loop_destroy(loop);
+	CHECK_INT(blocks, ==, 0);
+	free(t);
+}
+
 TEST(that_of_loops_of_ivykis_as_well)
 {
 	struct iv_loop *core;
