@@ -88,7 +88,6 @@ static void free_sets(struct ev_loop *loop)
 		evi_free(loop->pending[i].at);
 		evi_free(loop->idles[i].at);
 	}
-	evi_free(loop->expired.at);
 	evi_free(loop->timers.at);
 	evi_free(loop->periodics.at);
 	evi_free(loop->prepares.at);

@@ -245,6 +245,26 @@ TEST(arrays_grow_from_small_to_mapped)
 	free(t);
 }
 
+TEST(what_expires_takes_room_in_its_queue_only)
+{
+	struct ev_loop *loop;
+	ev_timer t, u;
+	long before;
+
+	ev_set_allocator(allocate);
+	loop = make_loop();
+	TIMER(loop, &t, "t", .001, 0.);
+	TIMER(loop, &u, "u", .002, .001);
+	ev_run(loop, EVRUN_NOWAIT);
+	before = blocks;
+	CHECK_HEARD("");
+	pass(loop, .01);
+	ev_run(loop, EVRUN_NOWAIT);
+	CHECK_HEARD("t(100) u(100)");
+	CHECK_INT(blocks, ==, before + 1);
+	ev_loop_destroy(loop);
+}
+
 TEST(that_of_loops_of_ivykis_as_well)
 {
 	struct iv_loop *core;
