@@ -87,11 +87,18 @@ bench: all
 CLEANFILES += $(BENCH_OWN) $(BENCH_PEERS)
 
 # Instructions and system calls of the hot paths, against stored numbers.
-check-cost: bench/bench-ours
+COST_EV =
+if BUILD_LIBEV
+COST_EV += check-cost-ev
+endif
+check-cost: bench/bench-ours $(COST_EV)
 	@$(PYTHON3) $(srcdir)/bench/cost.py bench/bench-ours \
 		$(srcdir)/bench/cost.txt '$(CC)' '$(CFLAGS)' $(UPDATE)
+check-cost-ev: bench/bench-ev
+	@$(PYTHON3) $(srcdir)/bench/cost.py bench/bench-ev \
+		$(srcdir)/bench/cost-ev.txt '$(CC)' '$(CFLAGS)' $(UPDATE)
 PYTHON3 = python3
 UPDATE =
 
-EXTRA_DIST += bench/run.py bench/cost.py bench/cost.txt
-.PHONY: bench check-cost
+EXTRA_DIST += bench/run.py bench/cost.py bench/cost.txt bench/cost-ev.txt
+.PHONY: bench check-cost check-cost-ev

@@ -77,31 +77,9 @@ struct ivi_loop *ivi_check_find(bool (*test)(const struct ivi_loop *loop))
 
 /* ---- Who has a loop ---------------------------------------------------------- */
 
-bool ivi_check_enter(struct ivi_loop *loop)
-{
-	struct ivi_check *c = &loop->check;
-
-	if (__atomic_exchange_n(&c->entered, true, __ATOMIC_ACQUIRE))
-		return false;
-	__atomic_store_n(&c->mark, ivi_thread_mark(), __ATOMIC_RELAXED);
-	__atomic_store_n(&c->thread, ivi_thread_id(), __ATOMIC_RELAXED);
-	return true;
-}
-
-void ivi_check_leave(struct ivi_loop *loop)
-{
-	__atomic_store_n(&loop->check.entered, false, __ATOMIC_RELEASE);
-}
-
 unsigned long ivi_check_thread(const struct ivi_loop *loop)
 {
 	return __atomic_load_n(&loop->check.thread, __ATOMIC_RELAXED);
-}
-
-bool ivi_check_is_mine(const struct ivi_loop *loop)
-{
-	return __atomic_load_n(&loop->check.mark, __ATOMIC_RELAXED) ==
-	       ivi_thread_mark();
 }
 
 /* Whoever changes the list is inside the gate, so it is whole. */
@@ -112,11 +90,11 @@ void ivi_check_forked(void (*fn)(struct ivi_loop *loop))
 
 	loops_lock = (pthread_mutex_t)PTHREAD_MUTEX_INITIALIZER;
 	for_each_loop (loop, lh) {
-		if (loop->check.entered && !ivi_check_is_mine(loop)) {
+		if (loop->check.entered && !ivi_check_is_mine(&loop->check)) {
 			loop->check.lost = true;
 			continue;
 		}
-		if (ivi_check_is_mine(loop))
+		if (ivi_check_is_mine(&loop->check))
 			loop->check.thread = ivi_thread_id();
 		fn(loop);
 	}

@@ -31,22 +31,36 @@ bool ivi_check_fini(struct ivi_loop *loop);
    were entered by others are lost.  Calls FN for the rest. */
 void ivi_check_forked(void (*fn)(struct ivi_loop *loop));
 
-/* The calling thread is to have LOOP: false if another one has it.  Then it
+/* The calling thread is to have the loop: false if another one has it.  Then it
    is free for others. */
-bool ivi_check_enter(struct ivi_loop *loop);
-void ivi_check_leave(struct ivi_loop *loop);
+static inline bool ivi_check_enter(struct ivi_check *c)
+{
+	if (__atomic_exchange_n(&c->entered, true, __ATOMIC_ACQUIRE))
+		return false;
+	__atomic_store_n(&c->mark, ivi_thread_mark(), __ATOMIC_RELAXED);
+	__atomic_store_n(&c->thread, ivi_thread_id(), __ATOMIC_RELAXED);
+	return true;
+}
+
+static inline void ivi_check_leave(struct ivi_check *c)
+{
+	__atomic_store_n(&c->entered, false, __ATOMIC_RELEASE);
+}
 
 /* The one that entered it last. */
 unsigned long ivi_check_thread(const struct ivi_loop *loop);
 
 /* The calling thread was the last to enter it. */
-bool ivi_check_is_mine(const struct ivi_loop *loop);
+static inline bool ivi_check_is_mine(const struct ivi_check *c)
+{
+	return __atomic_load_n(&c->mark, __ATOMIC_RELAXED) == ivi_thread_mark();
+}
 
 /* It has entered it, or has left it in a handler of it. */
 static inline bool ivi_check_has(const struct ivi_check *c)
 {
 	return __atomic_load_n(&c->entered, __ATOMIC_RELAXED) &&
-	       __atomic_load_n(&c->mark, __ATOMIC_RELAXED) == ivi_thread_mark();
+	       ivi_check_is_mine(c);
 }
 
 /* Whatever the memory around NODE says. */

@@ -124,7 +124,7 @@ static void abandon_inherited(struct ivi_loop *loop)
    first: the rest of another thread's loop is not to be looked at. */
 static bool is_left(const struct ivi_loop *loop)
 {
-	return ivi_check_is_mine(loop) &&
+	return ivi_check_is_mine(&loop->check) &&
 	       (!loop->own || ivi_check_has(&loop->check));
 }
 
@@ -134,7 +134,7 @@ static void end(struct ivi_loop *loop)
 	if (loop->own) {
 		ivi_run_abandon(loop);
 		ivi_self_set(NULL);
-		ivi_check_leave(loop);
+		ivi_check_leave(&loop->check);
 	} else {
 		ivi_self_set(loop);
 		take_down(loop);
@@ -153,7 +153,7 @@ static void thread_ends(void)
 
 static void enter_new(struct ivi_loop *loop)
 {
-	ivi_check_enter(loop);
+	ivi_check_enter(&loop->check);
 	ivi_self_set(loop);
 	ivi_tls_init_users(loop);
 }
@@ -256,7 +256,7 @@ static struct ivi_loop *of_handle(struct iv_loop *handle)
 /* Who has it may post calls. */
 static struct iv_loop *handle_of(struct ivi_loop *loop)
 {
-	if (loop != NULL)
+	if (loop != NULL && !loop->events.handed)
 		ivi_events_hand(loop);
 	return (struct iv_loop *)loop;
 }
@@ -279,7 +279,7 @@ IVI_PUBLIC struct iv_loop *iv_loop_new(const char *method)
 	handle = handle_of(loop);
 	enter_new(loop);
 	ivi_self_set(before);
-	ivi_check_leave(loop);
+	ivi_check_leave(&loop->check);
 	return handle;
 }
 
@@ -297,7 +297,8 @@ static void bad_entered(const char *fn, const struct ivi_loop *loop)
    handler of that LOOP has entered another one. */
 static void take(const char *fn, struct ivi_loop *loop)
 {
-	if (!ivi_check_enter(loop) && !ivi_check_is_mine(loop))
+	if (ivi_unlikely(!ivi_check_enter(&loop->check)) &&
+	    !ivi_check_is_mine(&loop->check))
 		bad_entered(fn, loop);
 }
 
@@ -324,10 +325,10 @@ IVI_PUBLIC void iv_loop_free(struct iv_loop *handle)
 /* A handler of a loop that runs has to come back: it is still the thread's. */
 static void leave(struct ivi_loop *loop, uintptr_t frame)
 {
-	if (ivi_run_inside(loop, frame))
+	if (ivi_unlikely(loop->run.depth > 0) && ivi_run_inside(loop, frame))
 		ivi_run_away(loop, true);
 	else
-		ivi_check_leave(loop);
+		ivi_check_leave(&loop->check);
 }
 
 static void come_to(struct ivi_loop *loop)
@@ -335,23 +336,22 @@ static void come_to(struct ivi_loop *loop)
 	if (ivi_exit_watch(thread_ends) < 0)
 		iv_fatal("iv_loop_enter: out of memory");
 	take("iv_loop_enter", loop);
-	if (loop->run.away)
+	if (ivi_unlikely(loop->run.away))
 		ivi_run_away(loop, false);
 }
 
 IVI_PUBLIC struct iv_loop *iv_loop_enter(struct iv_loop *handle)
 {
 	struct ivi_loop *loop = of_handle(handle), *before = ivi_self();
-	struct iv_loop *returned = handle_of(before);
 
-	if (loop == before)
-		return returned;
-	if (loop != NULL)
-		come_to(loop);
-	if (before != NULL)
-		leave(before, (uintptr_t)__builtin_frame_address(0));
-	ivi_self_set(loop);
-	return returned;
+	if (loop != before) {
+		if (loop != NULL)
+			come_to(loop);
+		if (before != NULL)
+			leave(before, (uintptr_t)__builtin_frame_address(0));
+		ivi_self_set(loop);
+	}
+	return handle_of(before);
 }
 
 IVI_PUBLIC struct iv_loop *iv_loop_self(void)

@@ -191,13 +191,25 @@ static inline const void *ivi_thread_mark(void)
 	return &ivi_self_;
 }
 
-/* iv_get_thread_id(), which it asks once. */
-unsigned long ivi_thread_id(void);
+/* What is known of the calling thread; thread.c only. */
+struct ivi_thread {
+	unsigned long	id;		/* 0: not asked for yet */
+	unsigned	generation;	/* of the process, when it was */
+	bool	watched;		/* its end is */
+};
+
+extern __thread struct ivi_thread ivi_thread_ IVI_TLS_MODEL
+	__attribute__((visibility("hidden")));
 
 /* AT_EXIT() is to be called when the calling thread ends, or not any more.
    0 or -errno. */
-int ivi_exit_watch(void (*at_exit)(void));
+int ivi_exit_begin(void (*at_exit)(void));
 void ivi_exit_forget(void);
+
+static inline int ivi_exit_watch(void (*at_exit)(void))
+{
+	return ivi_likely(ivi_thread_.watched) ? 0 : ivi_exit_begin(at_exit);
+}
 
 /*
  * A lock for what takes less time than to sleep and be woken: where the system
@@ -251,6 +263,18 @@ extern unsigned *ivi_process __attribute__((visibility("hidden")));
 static inline unsigned ivi_fork_generation(void)
 {
 	return __atomic_load_n(ivi_process, __ATOMIC_RELAXED);
+}
+
+/* iv_get_thread_id(), which it asks once in each process. */
+unsigned long ivi_thread_ask(void);
+
+static inline unsigned long ivi_thread_id(void)
+{
+	const struct ivi_thread *t = &ivi_thread_;
+
+	return ivi_likely(t->id != 0 &&
+			  t->generation == ivi_fork_generation()) ?
+	       t->id : ivi_thread_ask();
 }
 
 /* Notices such a child.  Where a generation is compared it is noticed. */

@@ -21,12 +21,12 @@
 #endif
 
 __thread struct ivi_loop *ivi_self_ IVI_TLS_MODEL;
+__thread struct ivi_thread ivi_thread_ IVI_TLS_MODEL;
 
 static pthread_once_t exit_once = PTHREAD_ONCE_INIT;
 static pthread_key_t exit_key;
 static int exit_error;
 static void (*exit_call)(void);
-static __thread bool exit_watched IVI_TLS_MODEL;
 
 IVI_PUBLIC unsigned long iv_get_thread_id(void)
 {
@@ -65,7 +65,7 @@ int ivi_mutex_init(pthread_mutex_t *m)
 static void thread_ends(void *unused)
 {
 	(void)unused;
-	exit_watched = false;
+	ivi_thread_.watched = false;
 	__atomic_load_n(&exit_call, __ATOMIC_RELAXED)();
 }
 
@@ -74,39 +74,32 @@ static void exit_key_make(void)
 	exit_error = -pthread_key_create(&exit_key, thread_ends);
 }
 
-int ivi_exit_watch(void (*at_exit)(void))
+int ivi_exit_begin(void (*at_exit)(void))
 {
 	int ret;
 
-	if (exit_watched)
-		return 0;
 	/* Always the same value, but by several threads at a time. */
 	__atomic_store_n(&exit_call, at_exit, __ATOMIC_RELAXED);
 	pthread_once(&exit_once, exit_key_make);
 	if (exit_error < 0)
 		return exit_error;
-	ret = -pthread_setspecific(exit_key, &exit_watched);
-	exit_watched = ret == 0;
+	ret = -pthread_setspecific(exit_key, &ivi_thread_);
+	ivi_thread_.watched = ret == 0;
 	return ret;
 }
 
 void ivi_exit_forget(void)
 {
-	if (exit_watched)
+	if (ivi_thread_.watched)
 		pthread_setspecific(exit_key, NULL);
-	exit_watched = false;
+	ivi_thread_.watched = false;
 }
 
-unsigned long ivi_thread_id(void)
+unsigned long ivi_thread_ask(void)
 {
-	static __thread unsigned long id IVI_TLS_MODEL;
-	static __thread unsigned generation IVI_TLS_MODEL;
-
-	if (id == 0 || generation != ivi_fork_generation()) {
-		generation = ivi_fork_generation();
-		id = iv_get_thread_id();
-	}
-	return id;
+	ivi_thread_.generation = ivi_fork_generation();
+	ivi_thread_.id = iv_get_thread_id();
+	return ivi_thread_.id;
 }
 
 int ivi_thread_start(pthread_t *thread, void *(*fn)(void *), void *arg)

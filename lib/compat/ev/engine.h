@@ -102,7 +102,7 @@ struct ev_loop {
 	int	top;			/* none is higher */
 	ev_watcher	nobody;		/* in place of who was stopped */
 	unsigned	fed;		/* how often something was queued */
-	struct evi_set	expired;
+	int	before[EVI_PRIORITIES];	/* how many were, before some expired */
 
 	/* time.c */
 	ev_tstamp	now;		/* monotonic */
@@ -156,6 +156,12 @@ struct ev_loop {
 /* Never NULL unless SIZE is 0, which frees. */
 void *evi_realloc(void *p, size_t size);
 
+static inline void evi_free(void *p)
+{
+	if (p != NULL)
+		evi_realloc(p, 0);
+}
+
 /* A loop of ivykis is about to be made: who gives their memory is settled. */
 void evi_core_used(void);
 
@@ -173,9 +179,11 @@ void evi_feed(struct ev_loop *loop, ev_watcher *w, int revents);
 /* For those that are pending. */
 int evi_forget(struct ev_loop *loop, ev_watcher *w);
 
-/* Of several that have expired the first is called first. */
-void evi_expired(struct ev_loop *loop, ev_watcher *w);
-void evi_feed_expired(struct ev_loop *loop, int revents);
+/* Of several that have expired between these two, each of them once, the first
+   is called first. */
+void evi_expiry_begins(struct ev_loop *loop);
+void evi_expiry_ends(struct ev_loop *loop);
+void evi_expired(struct ev_loop *loop, ev_watcher *w, int revents);
 
 static inline int evi_rank(const ev_watcher *w)
 {

@@ -299,5 +299,5 @@ void evi_fds_fini(struct ev_loop *loop)
 			iv_fd_unregister(&loop->fds[i]->core);
 		evi_realloc(loop->fds[i], 0);
 	}
-	evi_realloc(loop->fds, 0);
+	evi_free(loop->fds);
 }

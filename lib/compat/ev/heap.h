@@ -101,6 +101,20 @@ static inline void evi_heap_remove(struct evi_heap *heap, ev_watcher_time *w)
 		evi_heap_place(heap, (unsigned)i, heap->at[heap->count]);
 }
 
+/* That of the root has got a later time, or is LAST: it goes. */
+static inline void evi_heap_next(struct evi_heap *heap, bool last)
+{
+	struct evi_node node;
+
+	if (!last)
+		node = (struct evi_node){ heap->at[0].w->at, heap->at[0].w };
+	else if (--heap->count > 0)
+		node = heap->at[heap->count];
+	else
+		return;
+	evi_heap_sink(heap, 0, node);
+}
+
 /* W->at is another one. */
 static inline void evi_heap_adjust(struct evi_heap *heap, ev_watcher_time *w)
 {

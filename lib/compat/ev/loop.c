@@ -14,13 +14,12 @@ EVI_PUBLIC struct ev_loop *ev_default_loop_ptr;
 /* The environment replaces the flags, unless it may be somebody else's. */
 static unsigned effective(unsigned flags)
 {
-	const char *env;
+	const char *env = flags & EVFLAG_NOENV ? NULL : getenv("LIBEV_FLAGS");
 
-	if ((flags & EVFLAG_NOENV) || getuid() != geteuid() ||
-	    getgid() != getegid())
+	/* Seldom there: four system calls come after it. */
+	if (env == NULL || getuid() != geteuid() || getgid() != getegid())
 		return flags;
-	env = getenv("LIBEV_FLAGS");
-	return env != NULL ? (unsigned)atoi(env) : flags;
+	return (unsigned)atoi(env);
 }
 
 static void ignore(struct ev_loop *loop, ev_watcher *w, int revents)
@@ -86,17 +85,16 @@ static void free_sets(struct ev_loop *loop)
 	int i;
 
 	for (i = 0; i < EVI_PRIORITIES; i++) {
-		evi_realloc(loop->pending[i].at, 0);
-		evi_realloc(loop->idles[i].at, 0);
+		evi_free(loop->pending[i].at);
+		evi_free(loop->idles[i].at);
 	}
-	evi_realloc(loop->expired.at, 0);
-	evi_realloc(loop->timers.at, 0);
-	evi_realloc(loop->periodics.at, 0);
-	evi_realloc(loop->prepares.at, 0);
-	evi_realloc(loop->checks.at, 0);
-	evi_realloc(loop->forks.at, 0);
-	evi_realloc(loop->cleanups.at, 0);
-	evi_realloc(loop->asyncs.at, 0);
+	evi_free(loop->timers.at);
+	evi_free(loop->periodics.at);
+	evi_free(loop->prepares.at);
+	evi_free(loop->checks.at);
+	evi_free(loop->forks.at);
+	evi_free(loop->cleanups.at);
+	evi_free(loop->asyncs.at);
 }
 
 static void take_down(struct ev_loop *loop)

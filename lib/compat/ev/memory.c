@@ -7,6 +7,13 @@
 #include <stdlib.h>
 #include "compat/ev/engine.h"
 
+/* Blocks from 128 KiB on are mapped by malloc(3) of glibc and of musl, and then
+   grow without being copied; to get there costs a page fault for each page that
+   is.  So there is nothing between these two, in bytes: what is not used of it
+   is not touched. */
+#define SMALL	((size_t)16 << 10)
+#define LARGE	((size_t)256 << 10)
+
 static void *plain_realloc(void *p, long size)
 {
 	if (size != 0)
@@ -61,26 +68,35 @@ void *evi_realloc(void *p, size_t size)
 	return p;
 }
 
-void *evi_grow(void *array, int *max, int need, size_t size)
+static int doubled(int max, int need)
 {
-	int wanted = *max > 0 ? *max : 4;
+	int wanted = max > 0 ? max : 4;
 
-	if (need <= *max)
-		return array;
 	while (wanted < need)
 		wanted *= 2;
-	*max = wanted;
-	return evi_realloc(array, (size_t)wanted * size);
+	return wanted;
+}
+
+void *evi_grow(void *array, int *max, int need, size_t size)
+{
+	if (need <= *max)
+		return array;
+	*max = doubled(*max, need);
+	if ((size_t)*max * size > SMALL && (size_t)*max * size < LARGE)
+		*max = (int)(LARGE / size);
+	return evi_realloc(array, (size_t)*max * size);
 }
 
 void *evi_grow_zeroed(void *array, int *max, int need, size_t size)
 {
 	int before = *max;
 
-	array = evi_grow(array, max, need, size);
-	if (*max > before)
-		memset((char *)array + (size_t)before * size, 0,
-		       (size_t)(*max - before) * size);
+	if (need <= before)
+		return array;
+	*max = doubled(before, need);
+	array = evi_realloc(array, (size_t)*max * size);
+	memset((char *)array + (size_t)before * size, 0,
+	       (size_t)(*max - before) * size);
 	return array;
 }
 

@@ -13,23 +13,32 @@ static struct evi_pending *entry_of(struct ev_loop *loop, const ev_watcher *w)
 	return &loop->pending[evi_rank(w)].at[w->pending - 1];
 }
 
-void evi_feed(struct ev_loop *loop, ev_watcher *w, int revents)
+/* Where it is now, or 0: it was queued before. */
+static inline int queue(struct ev_loop *loop, ev_watcher *w, int revents)
 {
 	int rank = evi_rank(w);
 	struct evi_queue *q = &loop->pending[rank];
 
 	loop->fed++;
 	if (w->pending) {
-		entry_of(loop, w)->events |= revents;
-		return;
+		q->at[w->pending - 1].events |= revents;
+		return 0;
 	}
 	if (q->count == q->max)
 		q->at = evi_grow(q->at, &q->max, q->count + 1, sizeof(*q->at));
 	q->at[q->count].w = w;
 	q->at[q->count].events = revents;
-	w->pending = ++q->count;
 	if (rank > loop->top)
 		loop->top = rank;
+	return ++q->count;
+}
+
+void evi_feed(struct ev_loop *loop, ev_watcher *w, int revents)
+{
+	int place = queue(loop, w, revents);
+
+	if (place != 0)
+		w->pending = place;
 }
 
 int evi_forget(struct ev_loop *loop, ev_watcher *w)
@@ -101,18 +110,44 @@ EVI_PUBLIC void ev_invoke(struct ev_loop *loop, void *_w, int revents)
 	w->cb(loop, w, revents);
 }
 
-void evi_expired(struct ev_loop *loop, ev_watcher *w)
-{
-	struct evi_set *set = &loop->expired;
+/* ---- What has expired ------------------------------------------------------ */
 
-	set->at = evi_grow(set->at, &set->max, set->count + 1,
-			   sizeof(*set->at));
-	set->at[set->count++] = w;
+void evi_expiry_begins(struct ev_loop *loop)
+{
+	int i;
+
+	for (i = 0; i < EVI_PRIORITIES; i++)
+		loop->before[i] = loop->pending[i].count;
 }
 
-void evi_feed_expired(struct ev_loop *loop, int revents)
+/* It is pending from when it has its place. */
+void evi_expired(struct ev_loop *loop, ev_watcher *w, int revents)
 {
-	while (loop->expired.count > 0)
-		evi_feed(loop, loop->expired.at[--loop->expired.count],
-			 revents);
+	queue(loop, w, revents);
+}
+
+static inline void put(struct evi_queue *q, int i, struct evi_pending p)
+{
+	q->at[i] = p;
+	p.w->pending = i + 1;
+}
+
+static void turn_round(struct evi_queue *q, int first)
+{
+	int last = q->count - 1;
+
+	for (; first <= last; first++, last--) {
+		struct evi_pending p = q->at[first];
+
+		put(q, first, q->at[last]);
+		put(q, last, p);
+	}
+}
+
+void evi_expiry_ends(struct ev_loop *loop)
+{
+	int i;
+
+	for (i = 0; i < EVI_PRIORITIES; i++)
+		turn_round(&loop->pending[i], loop->before[i]);
 }

@@ -88,16 +88,25 @@ static void expire(struct ev_loop *loop, ev_periodic *w)
 		evi_heap_adjust(&loop->periodics, time_of(w));
 	else
 		ev_periodic_stop(loop, w);
-	evi_expired(loop, (ev_watcher *)w);
+	evi_expired(loop, (ev_watcher *)w, EV_PERIODIC);
+}
+
+static bool any_due(const struct ev_loop *loop)
+{
+	const struct evi_heap *heap = &loop->periodics;
+
+	return heap->count > 0 && heap->at[0].at < loop->real;
 }
 
 void evi_periodics_run(struct ev_loop *loop)
 {
-	struct evi_heap *heap = &loop->periodics;
-
-	while (heap->count > 0 && heap->at[0].at < loop->real)
-		expire(loop, (ev_periodic *)heap->at[0].w);
-	evi_feed_expired(loop, EV_PERIODIC);
+	if (!any_due(loop))
+		return;
+	evi_expiry_begins(loop);
+	do {
+		expire(loop, (ev_periodic *)loop->periodics.at[0].w);
+	} while (any_due(loop));
+	evi_expiry_ends(loop);
 }
 
 void evi_periodics_reschedule(struct ev_loop *loop)

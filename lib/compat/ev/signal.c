@@ -124,7 +124,8 @@ void evi_signals_forget(struct ev_loop *loop)
 {
 	int i;
 
-	for (i = 0; i < SIGNALS; i++) {
+	/* Who has not wanted to be woken has none. */
+	for (i = 0; loop->wants_raw && i < SIGNALS; i++) {
 		if (signals[i].loop != loop)
 			continue;
 		__atomic_store_n(&signals[i].loop, NULL, __ATOMIC_RELEASE);

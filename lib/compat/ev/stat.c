@@ -173,5 +173,5 @@ void evi_stats_fork(struct ev_loop *loop)
 void evi_stats_fini(struct ev_loop *loop)
 {
 	evi_hints_close(loop);
-	evi_realloc(loop->stats.at, 0);
+	evi_free(loop->stats.at);
 }

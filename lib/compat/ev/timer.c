@@ -55,24 +55,37 @@ EVI_PUBLIC ev_tstamp ev_timer_remaining(struct ev_loop *loop, ev_timer *w)
 /* One that repeats goes on from when it was due, but not into the past. */
 static void expire(struct ev_loop *loop, ev_timer *w)
 {
-	if (w->repeat > 0.) {
+	bool once = !(w->repeat > 0.);
+
+	if (once) {
+		evi_unfeed(loop, (ev_watcher *)w);
+		evi_stopped(loop, w);
+		w->at -= loop->now;
+	} else {
 		w->at += w->repeat;
 		if (w->at < loop->now)
 			w->at = loop->now;
-		evi_heap_adjust(&loop->timers, time_of(w));
-	} else {
-		ev_timer_stop(loop, w);
 	}
-	evi_expired(loop, (ev_watcher *)w);
+	evi_heap_next(&loop->timers, once);
+	evi_expired(loop, (ev_watcher *)w, EV_TIMER);
+}
+
+static bool any_due(const struct ev_loop *loop)
+{
+	const struct evi_heap *heap = &loop->timers;
+
+	return heap->count > 0 && heap->at[0].at < loop->now;
 }
 
 void evi_timers_run(struct ev_loop *loop)
 {
-	struct evi_heap *heap = &loop->timers;
-
-	while (heap->count > 0 && heap->at[0].at < loop->now)
-		expire(loop, (ev_timer *)heap->at[0].w);
-	evi_feed_expired(loop, EV_TIMER);
+	if (!any_due(loop))
+		return;
+	evi_expiry_begins(loop);
+	do {
+		expire(loop, (ev_timer *)loop->timers.at[0].w);
+	} while (any_due(loop));
+	evi_expiry_ends(loop);
 }
 
 void evi_timers_shift(struct ev_loop *loop, ev_tstamp by)

@@ -114,6 +114,28 @@ TEST_ONCE(the_environment_replaces_the_flags)
 	unsetenv("LIBEV_FLAGS");
 }
 
+#if IS_OURS
+static int asked;
+
+/* In place of the C library's. */
+uid_t getuid(void)
+{
+	asked++;
+	return geteuid();
+}
+
+TEST_ONCE(who_runs_it_matters_only_with_flags_in_the_environment)
+{
+	unsetenv("LIBEV_FLAGS");
+	ev_loop_destroy(make_loop());
+	CHECK_INT(asked, ==, 0);
+	setenv("LIBEV_FLAGS", "1", 1);
+	ev_loop_destroy(make_loop());
+	CHECK_INT(asked, ==, 1);
+	unsetenv("LIBEV_FLAGS");
+}
+#endif
+
 /* ---- The process is left alone ----------------------------------------------- */
 
 TEST_ONCE(limits_and_dispositions)
@@ -143,8 +165,9 @@ TEST_ONCE(limits_and_dispositions)
 
 /* ---- Memory ------------------------------------------------------------------ */
 
-/* Blocks that free(3) would not know. */
-static long blocks;
+/* Blocks that free(3) would not know, and how often one was to be of a size that
+   malloc(3) need not map, but which is large to copy. */
+static long blocks, middling;
 
 static void *allocate(void *p, long size)
 {
@@ -161,6 +184,7 @@ static void *allocate(void *p, long size)
 	if (fresh == NULL)
 		return NULL;
 	blocks += block == NULL;
+	middling += size > 16 << 10 && size < 128 << 10;
 	return fresh + 64;
 }
 
@@ -199,6 +223,48 @@ TEST(all_memory_is_the_programs)
 }
 
 #if IS_OURS
+/* The timers', and that of what is pending. */
+TEST(arrays_grow_from_small_to_mapped)
+{
+	enum { TIMERS = 20000 };
+	ev_timer *t = calloc(TIMERS, sizeof(*t));
+	struct ev_loop *loop;
+	int i;
+
+	ev_set_allocator(allocate);
+	loop = make_loop();
+	middling = 0;
+	for (i = 0; i < TIMERS; i++)
+		TIMER(loop, &t[i], "", .001, 0.);
+	CHECK_INT(middling, ==, 0);
+	for (i = 0; i < TIMERS; i++)
+		ev_feed_event(loop, &t[i], EV_CUSTOM);
+	CHECK_INT(middling, ==, 0);
+	ev_loop_destroy(loop);
+	CHECK_INT(blocks, ==, 0);
+	free(t);
+}
+
+TEST(what_expires_takes_room_in_its_queue_only)
+{
+	struct ev_loop *loop;
+	ev_timer t, u;
+	long before;
+
+	ev_set_allocator(allocate);
+	loop = make_loop();
+	TIMER(loop, &t, "t", .001, 0.);
+	TIMER(loop, &u, "u", .002, .001);
+	ev_run(loop, EVRUN_NOWAIT);
+	before = blocks;
+	CHECK_HEARD("");
+	pass(loop, .01);
+	ev_run(loop, EVRUN_NOWAIT);
+	CHECK_HEARD("t(100) u(100)");
+	CHECK_INT(blocks, ==, before + 1);
+	ev_loop_destroy(loop);
+}
+
 TEST(that_of_loops_of_ivykis_as_well)
 {
 	struct iv_loop *core;

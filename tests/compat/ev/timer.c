@@ -72,6 +72,32 @@ TEST(one_call_for_many_missed)
 	ev_loop_destroy(loop);
 }
 
+static void not_now(struct ev_loop *loop)
+{
+	(void)loop;
+}
+
+TEST(what_was_pending_keeps_its_place_if_it_goes_on)
+{
+	struct ev_loop *loop = make_loop();
+	ev_timer a, b, c, d;
+
+	TIMER(loop, &a, "a", .001, 0.);
+	TIMER(loop, &b, "b", .002, 1.);
+	TIMER(loop, &c, "c", .003, 0.);
+	TIMER_AT(1, loop, &d, "d", .004);
+	pass(loop, .020);
+	ev_feed_event(loop, &b, EV_CUSTOM);
+	ev_feed_event(loop, &c, EV_CUSTOM);
+	ev_set_invoke_pending_cb(loop, not_now);
+	ev_run(loop, EVRUN_NOWAIT);
+	CHECK_INT(ev_pending_count(loop), ==, 5);
+	CHECK_HEARD("");
+	ev_invoke_pending(loop);
+	CHECK_HEARD("d(100) a(100) c(100) b(1000100)");
+	ev_loop_destroy(loop);
+}
+
 TEST(again)
 {
 	struct ev_loop *loop = make_loop();
