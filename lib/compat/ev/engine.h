@@ -296,6 +296,7 @@ void evi_wake_awake(struct ev_loop *loop);
 void evi_signals_feed(struct ev_loop *loop);
 void evi_signals_forget(struct ev_loop *loop);
 void evi_asyncs_feed(struct ev_loop *loop);
+bool evi_asyncs_marked(const struct ev_loop *loop);
 void evi_children_init(struct ev_loop *loop);
 void evi_children_fini(struct ev_loop *loop);
 
