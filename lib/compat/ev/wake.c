@@ -70,7 +70,8 @@ void evi_wake_look(struct ev_loop *loop)
 void evi_wake_open(struct ev_loop *loop)
 {
 	while (iv_event_raw_register(&loop->raw) < 0)
-		evi_syserr("(libev) error creating signal/async pipe");
+		if (!evi_fds_in_the_way(loop))
+			evi_syserr("(libev) error creating signal/async pipe");
 	loop->has_raw = true;
 }
 

@@ -4,6 +4,7 @@
  *
  * On our library alone: it looks at the flags of a loop.
  */
+#include <poll.h>
 #include <signal.h>
 #include "rig.h"
 #include "compat/ev/engine.h"
@@ -90,4 +91,33 @@ TEST(a_child_after_half_a_call_for_a_signal)
 	inherited->signals_sent = 1;
 	reap_child(fork_child(raise_in_child, NULL));
 	end();
+}
+
+static int inherited_pipe[2];
+
+/* What it closes has the number that its own wake-up gets. */
+static void post_in_child(void *_io)
+{
+	ev_io_stop(inherited, _io);
+	close_pair(inherited_pipe);
+	ev_loop_fork(inherited);
+	ev_run(inherited, EVRUN_NOWAIT);
+	iv_event_raw_post(&inherited->raw);
+}
+
+TEST(a_child_that_closes_has_a_wake_up_of_its_own)
+{
+	struct pollfd parents = { .events = POLLIN };
+	ev_io io;
+
+	make_full_pipe(inherited_pipe);
+	begin();
+	IO(inherited, &io, "io", inherited_pipe[0], EV_READ);
+	ev_run(inherited, EVRUN_NOWAIT);
+	CHECK_HEARD("io(1)");
+	reap_child(fork_child(post_in_child, &io));
+	parents.fd = iv_event_raw_fd(&inherited->raw);
+	CHECK_INT(poll(&parents, 1, 0), ==, 0);
+	end();
+	close_pair(inherited_pipe);
 }
