@@ -32,7 +32,8 @@ tests_compat_ev_system_t_LDADD = tests/harness/libharness.la \
 
 # Clocks that are kept, calls that fail: with the library's objects in it.
 tests_compat_ev_inside_t_SOURCES = tests/compat/ev/embed_inside.c \
-	tests/compat/ev/time.c tests/compat/ev/rig.c tests/compat/ev/rig.h \
+	tests/compat/ev/time.c tests/compat/ev/wake.c \
+	tests/compat/ev/rig.c tests/compat/ev/rig.h \
 	$(LIBEV_SOURCES) $(SPY)
 tests_compat_ev_inside_t_CPPFLAGS = $(LIBEV_CPPFLAGS)
 tests_compat_ev_inside_t_CFLAGS = $(AM_CFLAGS) -fno-strict-aliasing

@@ -17,7 +17,6 @@ lib/compat/ev/stat_inotify.c tests/compat/ev/stat.c hints are seen in what they 
 lib/compat/ev/stat_poll.c tests/compat/ev/stat.c the case without hints
 lib/compat/ev/verify.c tests/compat/ev/loop.c called by many, one breaks a loop
 lib/compat/ev/wait.c tests/compat/ev/run.c the middle of a run
-lib/compat/ev/wake.c tests/compat/ev/async.c who is woken
 lib/loop/check.c tests/loop/fd_misuse.c its messages, where they are given
 lib/loop/meter.c tests/loop/inspect.c what is measured is seen in the figures
 lib/mod/program.c tests/mod/popen.c seen through those that use it

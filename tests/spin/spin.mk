@@ -3,6 +3,7 @@
 # Models of protocols between threads, for ./dev spin.
 
 EXTRA_DIST += \
+	tests/spin/ev_async.pml \
 	tests/spin/gate.pml \
 	tests/spin/pool.pml \
 	tests/spin/rest.pml \

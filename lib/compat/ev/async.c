@@ -34,6 +34,16 @@ EVI_PUBLIC void ev_async_send(struct ev_loop *loop, ev_async *w)
 	evi_wake(loop, &loop->asyncs_sent);
 }
 
+bool evi_asyncs_marked(const struct ev_loop *loop)
+{
+	int i;
+
+	for (i = 0; i < loop->asyncs.count; i++)
+		if (ev_async_pending((ev_async *)loop->asyncs.at[i]))
+			return true;
+	return false;
+}
+
 void evi_asyncs_feed(struct ev_loop *loop)
 {
 	int i = loop->asyncs.count;

@@ -267,6 +267,12 @@ void evi_periodics_reschedule(struct ev_loop *loop);
 void evi_fds_init(struct ev_loop *loop);
 /* With the core entered: tells it of changes. */
 void evi_fds_flush(struct ev_loop *loop);
+/* With the core entered: it forgets numbers that were closed, whose watchers are
+   told.  True if there were any. */
+bool evi_fds_forget_closed(struct ev_loop *loop);
+/* With errno: a descriptor of the core's own was refused since it has got such a
+   number.  True: to be tried again. */
+bool evi_fds_in_the_way(struct ev_loop *loop);
 /* Queues what the core has noted. */
 void evi_fds_feed(struct ev_loop *loop);
 /* With the core entered. */
@@ -304,6 +310,7 @@ void evi_wake_awake(struct ev_loop *loop);
 void evi_signals_feed(struct ev_loop *loop);
 void evi_signals_forget(struct ev_loop *loop);
 void evi_asyncs_feed(struct ev_loop *loop);
+bool evi_asyncs_marked(const struct ev_loop *loop);
 void evi_children_init(struct ev_loop *loop);
 void evi_children_fini(struct ev_loop *loop);
 

@@ -288,6 +288,30 @@ void evi_fds_flush(struct ev_loop *loop)
 	}
 }
 
+bool evi_fds_forget_closed(struct ev_loop *loop)
+{
+	bool any = false;
+	int i;
+
+	for (i = 0; i < loop->fds_max; i++) {
+		struct evi_fd *f = loop->fds[i];
+
+		if (f == NULL || !f->known || fcntl(i, F_GETFD) >= 0)
+			continue;
+		iv_fd_unregister(&f->core);
+		f->known = false;
+		f->events = 0;
+		give_up(loop, f);
+		any = true;
+	}
+	return any;
+}
+
+bool evi_fds_in_the_way(struct ev_loop *loop)
+{
+	return errno == EEXIST && evi_fds_forget_closed(loop);
+}
+
 void evi_fds_fini(struct ev_loop *loop)
 {
 	int i;

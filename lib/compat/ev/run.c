@@ -28,6 +28,8 @@ static void renew(struct ev_loop *loop)
 	struct iv_loop *before = evi_enter(loop);
 
 	loop->forked = false;
+	/* Their numbers may be those of new kernel objects. */
+	evi_fds_forget_closed(loop);
 	while (iv_loop_fork() < 0)
 		evi_syserr("(libev) cannot make the loop anew");
 	evi_stats_fork(loop);

@@ -92,7 +92,9 @@ static bool open_hints(struct ev_loop *loop)
 	hints = evi_realloc(NULL, sizeof(*hints));
 	memset(hints, 0, sizeof(*hints));
 	IV_INOTIFY_INIT(&hints->inotify);
-	if (iv_inotify_register(&hints->inotify) < 0) {
+	while (iv_inotify_register(&hints->inotify) < 0) {
+		if (evi_fds_in_the_way(loop))
+			continue;
 		evi_realloc(hints, 0);
 		return false;
 	}

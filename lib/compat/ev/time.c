@@ -107,8 +107,9 @@ void evi_time_watch(struct ev_loop *loop)
 	loop->calendar.cookie = loop;
 	loop->calendar.handler = unreachable;
 	loop->calendar.reschedule = was_set;
-	if (iv_alarm_register(&loop->calendar) < 0)
-		return;
+	while (iv_alarm_register(&loop->calendar) < 0)
+		if (!evi_fds_in_the_way(loop))
+			return;
 	loop->watches = true;
 	iv_run(IV_RUN_NOWAIT);
 	iv_run(IV_RUN_NOWAIT);

@@ -44,21 +44,34 @@ void evi_wake_want(struct ev_loop *loop)
 	loop->wants_raw = true;
 }
 
+/* What somebody has begun, who may not be in this process: a caller has marked
+   an ev_async, or has set a flag, and not gone on from there.  Those who come
+   later rely on it. */
+static bool any_begun(const struct ev_loop *loop)
+{
+	return __atomic_load_n(&loop->signals_sent, __ATOMIC_RELAXED) ||
+	       __atomic_load_n(&loop->asyncs_sent, __ATOMIC_RELAXED) ||
+	       evi_asyncs_marked(loop);
+}
+
 /* libev does so after a fork: calls may have been lost, and idle watchers have
-   to wait.  A thread that had marked an ev_async, and was about to set the flag,
-   is not in the child. */
+   to wait.  As there the loop may sleep before, so it is told what was begun. */
 void evi_wake_look(struct ev_loop *loop)
 {
 	if (!loop->wants_raw)
 		return;
-	__atomic_store_n(&loop->asyncs_sent, 1, __ATOMIC_RELAXED);
+	if (any_begun(loop)) {
+		__atomic_store_n(&loop->asyncs_sent, 1, __ATOMIC_RELAXED);
+		__atomic_store_n(&loop->sleeper, CALLED, __ATOMIC_SEQ_CST);
+	}
 	evi_feed(loop, &loop->wake, EV_CUSTOM);
 }
 
 void evi_wake_open(struct ev_loop *loop)
 {
 	while (iv_event_raw_register(&loop->raw) < 0)
-		evi_syserr("(libev) error creating signal/async pipe");
+		if (!evi_fds_in_the_way(loop))
+			evi_syserr("(libev) error creating signal/async pipe");
 	loop->has_raw = true;
 }
 

@@ -200,6 +200,118 @@ TEST(of_merged_ones_all_that_was_written_is_seen)
 	ev_loop_destroy(m.loop);
 }
 
+/* The last send of a try comes while the loop looks at those before it, and is
+   merged with one of them or not; nothing comes after it.  Without a fence on
+   one side the other does not see what is still in a store buffer, so these are
+   kept full: by cache lines that the other thread has.  What has not been seen
+   after so many turns is lost; without a processor for both there are few
+   tries. */
+#define TURNS	100
+#define TRIES	20000
+#define LINES	8
+#define OTHERS	8
+
+static struct line {
+	int	value;
+	char	apart[252];
+} written[LINES], seen, turns;
+
+static struct {
+	ev_async	w;
+	char	apart[256];
+} marked[OTHERS + 1];
+
+static int over, lost;
+
+static void look_at_last(struct ev_loop *loop, ev_async *w, int revents)
+{
+	(void)loop;
+	(void)revents;
+	if (w == &marked[0].w)
+		__atomic_store_n(&seen.value,
+				 __atomic_load_n(&written[0].value,
+						 __ATOMIC_RELAXED),
+				 __ATOMIC_RELEASE);
+}
+
+static void write_lines(int lines, int value)
+{
+	while (lines-- > 0)
+		__atomic_store_n(&written[lines].value, value,
+				 __ATOMIC_RELAXED);
+}
+
+static double seconds(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (double)ts.tv_sec + (double)ts.tv_nsec * 1e-9;
+}
+
+static int is_seen(int value)
+{
+	return __atomic_load_n(&seen.value, __ATOMIC_ACQUIRE) == value;
+}
+
+static int turns_done(void)
+{
+	return __atomic_load_n(&turns.value, __ATOMIC_ACQUIRE);
+}
+
+static void wait_until_seen(int value, double until)
+{
+	int since = turns_done(), i;
+
+	for (i = 0; turns_done() - since < TURNS && !is_seen(value); i++)
+		if (i > 1000 && (sched_yield(), seconds() > until))
+			return;
+	lost += !is_seen(value);
+}
+
+static void *send_last(void *loop)
+{
+	double until = seconds() + 1.;
+	unsigned random = 1;
+	int i, j;
+
+	for (i = 1; i <= TRIES && seconds() < until; i++) {
+		for (j = OTHERS; j >= 0; j--)
+			ev_async_send(loop, &marked[j].w);
+		random = random * 1103515245 + 12345;
+		for (j = (int)(random >> 16 & 2047); j > 0; j--)
+			__asm__ volatile("");
+		write_lines(i % 2 ? 1 : LINES, i);
+		ev_async_send(loop, &marked[0].w);
+		wait_until_seen(i, until);
+	}
+	__atomic_store_n(&over, 1, __ATOMIC_RELAXED);
+	return NULL;
+}
+
+TEST(the_last_of_merged_ones_is_seen)
+{
+	struct ev_loop *loop;
+	pthread_t tid;
+	int i;
+
+	if (!IS_OURS)
+		SKIP("libev loses some in ten thousand");
+	loop = make_loop();
+	for (i = 0; i <= OTHERS; i++) {
+		ev_async_init(&marked[i].w, look_at_last);
+		ev_async_start(loop, &marked[i].w);
+	}
+	CHECK_INT(pthread_create(&tid, NULL, send_last, loop), ==, 0);
+	while (!__atomic_load_n(&over, __ATOMIC_RELAXED)) {
+		ev_run(loop, EVRUN_NOWAIT);
+		__atomic_add_fetch(&turns.value, 1, __ATOMIC_RELEASE);
+	}
+	pthread_join(tid, NULL);
+	CHECK_INT(lost, ==, 0);
+	ev_loop_destroy(loop);
+}
+
 static struct ev_loop *woken_loop;
 static ev_async woken_watcher;
 

@@ -651,3 +651,61 @@ TEST(many_descriptors)
 	for (i = 0; i < MANY; i++)
 		close_pair(p[i]);
 }
+
+/* ---- What was closed may be the loop's own ----------------------------------- */
+
+/* Which looks like what the loop opens: same modes. */
+static void close_first(struct ev_loop *loop, ev_io *io, int stop)
+{
+	int p[2], i;
+
+	CHECK_SYS(socketpair(AF_UNIX, SOCK_STREAM, 0, p));
+	for (i = 0; i < 2; i++) {
+		CHECK_SYS(fcntl(p[i], F_SETFL, O_NONBLOCK));
+		CHECK_SYS(fcntl(p[i], F_SETFD, FD_CLOEXEC));
+	}
+	IO(loop, io, "io", p[0], EV_WRITE);
+	ev_run(loop, EVRUN_NOWAIT);
+	CHECK_HEARD("io(2)");
+	if (stop) {
+		ev_io_stop(loop, io);
+		ev_run(loop, EVRUN_NOWAIT);
+	}
+	close_pair(p);
+}
+
+TEST(a_closed_number_may_be_that_of_the_wake_up)
+{
+	struct ev_loop *loop = make_loop();
+	ev_async a;
+	ev_io io;
+
+	close_first(loop, &io, 1);
+	PLAIN(async, loop, &a, "a");
+	ev_async_send(loop, &a);
+	ev_run(loop, EVRUN_ONCE);
+	CHECK_HEARD("a(80000)");
+	ev_loop_destroy(loop);
+}
+
+/* libev does not notice that. */
+TEST(one_that_is_watched_is_told_then)
+{
+	struct ev_loop *loop;
+	ev_async a;
+	ev_io io;
+
+	if (!IS_OURS)
+		SKIP("libev tells nothing");
+	if (strstr(test_method(), "poll") != test_method() &&
+	    strcmp(test_method(), "ppoll") != 0)
+		SKIP("the number is no obstacle");
+	loop = make_loop();
+	close_first(loop, &io, 0);
+	PLAIN(async, loop, &a, "a");
+	ev_async_send(loop, &a);
+	ev_run(loop, EVRUN_ONCE);
+	CHECK_HEARD("a(80000) io(80000003)");
+	CHECK(!ev_is_active(&io));
+	ev_loop_destroy(loop);
+}

@@ -100,6 +100,57 @@ static unsigned backend_of(unsigned flags)
 	return backend;
 }
 
+/* The numbers are in this order, but for DEVPOLL, which libev has not. */
+static unsigned highest(unsigned backends)
+{
+	unsigned one = 0x8000;
+
+	while (one != 0 && !(backends & one))
+		one >>= 1;
+	return one;
+}
+
+TEST_ONCE(of_several_backends_the_highest_is_taken)
+{
+	unsigned here = ev_supported_backends() & ~EVBACKEND_IOURING, wanted;
+
+	for (wanted = 1; wanted < EVBACKEND_DEVPOLL; wanted++) {
+		struct ev_loop *loop = ev_loop_new(wanted);
+
+		CHECK(!(wanted & here) == !loop);
+		if (loop == NULL)
+			continue;
+		CHECK_INT(ev_backend(loop), ==, highest(wanted & here));
+		ev_loop_destroy(loop);
+	}
+	CHECK_INT(backend_of(EVBACKEND_POLL | 0x8000), ==, EVBACKEND_POLL);
+	unsetenv("IV_SELECT_POLL_METHOD");
+	unsetenv("IV_EXCLUDE_POLL_METHOD");
+	CHECK_INT(backend_of(EVFLAG_AUTO), ==,
+		  highest(ev_recommended_backends()));
+	CHECK_INT(backend_of(EVFLAG_NOENV | EVFLAG_FORKCHECK), ==,
+		  backend_of(EVFLAG_AUTO));
+	/* That the first attempt failed is no obstacle. */
+	CHECK(ev_default_loop(0x8000) == NULL);
+	CHECK(ev_default_loop(EVBACKEND_SELECT) != NULL);
+	CHECK_INT(ev_backend(ev_default_loop(EVBACKEND_POLL)), ==,
+		  EVBACKEND_SELECT);
+	ev_loop_destroy(EV_DEFAULT_UC);
+}
+
+TEST_ONCE(what_is_no_number_in_the_environment)
+{
+	unsigned automatic = backend_of(EVFLAG_AUTO);
+
+	setenv("LIBEV_FLAGS", "", 1);
+	CHECK_INT(backend_of(EVBACKEND_SELECT), ==, automatic);
+	setenv("LIBEV_FLAGS", "select", 1);
+	CHECK_INT(backend_of(EVBACKEND_SELECT), ==, automatic);
+	setenv("LIBEV_FLAGS", " 2 or so", 1);
+	CHECK_INT(backend_of(EVBACKEND_SELECT), ==, EVBACKEND_POLL);
+	unsetenv("LIBEV_FLAGS");
+}
+
 TEST_ONCE(the_environment_replaces_the_flags)
 {
 	CHECK_INT(backend_of(EVBACKEND_POLL | EVBACKEND_SELECT), ==,

@@ -167,9 +167,22 @@ static void init(enum kind kind, union ev_any_watcher *w)
 	default: break;							\
 	}
 
+/* What is left of one that was stopped: it has been active for a while. */
+static void round_off(ev_timer *w)
+{
+	double left = ev_timer_remaining(loop, w);
+
+	if (!ev_is_active(w))
+		ev_timer_set(w, 1000. * (long)(left / 1000. +
+					       (left < 0. ? -.5 : .5)),
+			     w->repeat);
+}
+
 static void start(enum kind kind, union ev_any_watcher *w)
 {
 	tell("start %s", name_of(w));
+	if (kind == TIMER)
+		round_off(&w->timer);
 	EACH_KIND(start, kind, w)
 }
 

@@ -198,6 +198,51 @@ TEST(a_child_after_half_a_send)
 	ev_loop_destroy(inherited);
 }
 
+/* The last thing that is done before a wait. */
+static void send_late(struct ev_loop *loop)
+{
+	ev_async_send(loop, &inherited_async);
+}
+
+static void nothing(struct ev_loop *loop)
+{
+	(void)loop;
+}
+
+static void wait_for_a_send(void)
+{
+	ev_loop_fork(inherited);
+	ev_set_loop_release_cb(inherited, send_late, nothing);
+	ev_run(inherited, EVRUN_ONCE);
+	CHECK_HEARD("a(80000)");
+}
+
+TEST(the_wait_after_a_fork_is_woken)
+{
+	inherited = make_loop();
+	PLAIN(async, inherited, &inherited_async, "a");
+	ev_run(inherited, EVRUN_NOWAIT);
+	/* In the parent as well. */
+	wait_for_a_send();
+	ev_loop_destroy(inherited);
+}
+
+static void wait_in_child(void *unused)
+{
+	(void)unused;
+	wait_for_a_send();
+}
+
+TEST(a_child_after_half_a_send_waits)
+{
+	inherited = make_loop();
+	PLAIN(async, inherited, &inherited_async, "a");
+	ev_run(inherited, EVRUN_NOWAIT);
+	inherited_async.sent = 1;
+	reap_child(fork_child(wait_in_child, NULL));
+	ev_loop_destroy(inherited);
+}
+
 static void check_in_child(void *unused)
 {
 	(void)unused;
