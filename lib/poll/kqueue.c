@@ -378,14 +378,13 @@ static int register_now(struct kq *kq, struct ivi_fd *f)
 	ret = set_now(kq, f, READ_SHIFT, &in);
 	err = set_now(kq, f, WRITE_SHIFT, &out);
 	broken = is_broken_pipe(f, WRITE_SHIFT, err);
-	if (in == OFF && out == OFF && !broken) {
-		unset_except(kq, f);
-		return ret < 0 ? ret : err;
-	}
 	agree(kq, f, in, out);
 	/* Knowing one direction is not the same as being short of memory. */
-	if (passes(ret) || passes(err))
-		return passes(ret) ? ret : err;
+	if (passes(ret) || passes(err) ||
+	    (in == OFF && out == OFF && !broken)) {
+		unset_except(kq, f);
+		return passes(ret) || (ret < 0 && !passes(err)) ? ret : err;
+	}
 	if (broken)
 		f->armed |= IVI_STALE;
 	return fdmap_put(&kq->map, number, f);
