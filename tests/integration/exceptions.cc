@@ -117,6 +117,7 @@ void end(everything &e)
 		iv_event_raw_unregister(&e.raws[i]);
 		iv_signal_unregister(&e.signals[i]);
 	}
+	iv_fd_unregister(&e.fds[1]);
 	iv_deinit();
 }
 

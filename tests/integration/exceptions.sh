@@ -32,7 +32,8 @@ for method in epoll-timerfd epoll ppoll poll; do
 		continue
 	fi
 	none "$(LD_LIBRARY_PATH=$libs IV_SELECT_POLL_METHOD=$method \
-		"$tmp/program" 2>&1 || echo "exited with $?")" \
+		"$tmp/program" 2>"$tmp/err" ||
+			{ cat "$tmp/err"; echo "it fails"; })" \
 		"nothing is lost [$method]"
 done
 

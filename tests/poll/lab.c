@@ -61,14 +61,17 @@ static void *next(const char *name)
 	return fn;
 }
 
-/* Sets FN to the function that this one hides. */
+/* Sets FN to the function that this one hides: one thread does, before any calls
+   it. */
 #define NEXT(fn, name)							\
 	do {								\
-		if (__atomic_load_n(&(fn), __ATOMIC_RELAXED) == NULL) {	\
-			void *found_ = next(name);			\
+		if (__atomic_load_n(&(fn), __ATOMIC_ACQUIRE) == NULL) {	\
+			void *found_ = next(name), *none_ = NULL;	\
 									\
-			__atomic_store(&(fn), (__typeof__(fn) *)&found_, \
-				       __ATOMIC_RELAXED);		\
+			__atomic_compare_exchange(&(fn),		\
+				(__typeof__(fn) *)&none_,		\
+				(__typeof__(fn) *)&found_, 0,		\
+				__ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE);	\
 		}							\
 	} while (0)
 
