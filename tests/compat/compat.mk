@@ -50,6 +50,14 @@ tests_compat_ev_random_system_SOURCES = $(EV_RANDOM_SOURCES)
 tests_compat_ev_random_system_CPPFLAGS = $(AM_CPPFLAGS)
 tests_compat_ev_random_system_LDADD = -lev
 
+# By ./dev fuzz, with sanitizers: the library's objects are in it.
+EXTRA_PROGRAMS += tests/compat/ev/abuse
+tests_compat_ev_abuse_SOURCES = tests/compat/ev/abuse.c \
+	tests/compat/ev/moves.c tests/compat/ev/moves.h $(LIBEV_SOURCES)
+tests_compat_ev_abuse_CPPFLAGS = $(LIBEV_CPPFLAGS)
+tests_compat_ev_abuse_CFLAGS = $(AM_CFLAGS) -fno-strict-aliasing
+tests_compat_ev_abuse_LDADD = lib/libivykis.la
+
 # On emulated kernels, with the library's objects in the program.
 tests_compat_ev_ev_emu_t_SOURCES = $(EV_TEST_SOURCES) $(LIBEV_SOURCES)
 tests_compat_ev_ev_emu_t_CPPFLAGS = $(LIBEV_CPPFLAGS) -DON_EMULATED_KERNELS
