@@ -13,7 +13,8 @@
  * old one.  If it was not, its modes may tell; if they do not,
  * iv_fd_register() goes on, since to stop a program is worse, and
  * iv_fd_register_try() says EEXIST.  In the second case the old iv_fd is
- * detached for good, and just waits to be unregistered.
+ * detached for good, and just waits to be unregistered; so it is, with every
+ * method, if the new descriptor is one that the loop has opened for itself.
  */
 #include "loop/loop.h"
 
@@ -114,6 +115,7 @@ static void recall(struct ivi_loop *loop, struct ivi_fd *f)
 enum when {
 	LATER,		/* with the other changes, before the next wait */
 	NOW,
+	OURS,		/* now; the kernel has just given us its number */
 	TRY		/* now, and nothing is to be taken for granted */
 };
 
@@ -193,6 +195,13 @@ void count_detached(struct ivi_fds *fds, const struct iv_fd *fd, int n)
 		fds->detached_unheld += n;
 }
 
+/* It was closed for certain. */
+static void give_way(struct ivi_loop *loop, struct ivi_fd *other)
+{
+	ivi_poller_remove(loop->poller, other);
+	count_detached(&loop->fds, ivi_fd_pub(other), 1);
+}
+
 /* FD has the number of OTHER. */
 static int contend(struct ivi_loop *loop, struct iv_fd *fd, unsigned flags,
 		   enum when when, struct ivi_fd *other)
@@ -200,8 +209,12 @@ static int contend(struct ivi_loop *loop, struct iv_fd *fd, unsigned flags,
 	struct ivi_poller *p = loop->poller;
 	int ret;
 
-	if (p->method->caps & (IVI_CAP_EAGER | IVI_CAP_NUMBERS))
-		return -EEXIST;
+	if (p->method->caps & (IVI_CAP_EAGER | IVI_CAP_NUMBERS)) {
+		if (when != OURS)
+			return -EEXIST;
+		give_way(loop, other);
+		return attach(loop, fd, flags, when);
+	}
 	if (when == TRY && other->armed == 0 && looks_same(other))
 		return -EEXIST;
 	if (IVI_DEBUGGING && other->armed == 0)
@@ -212,8 +225,7 @@ static int contend(struct ivi_loop *loop, struct iv_fd *fd, unsigned flags,
 	ret = sync_probing(p, ivi_fd(fd));
 	if (ret == 0) {
 		other->armed = 0;
-		ivi_poller_remove(p, other);
-		count_detached(&loop->fds, ivi_fd_pub(other), 1);
+		give_way(loop, other);
 	}
 	return entered(loop, fd, ret);
 }
@@ -253,7 +265,7 @@ static int attach(struct ivi_loop *loop, struct iv_fd *fd, unsigned flags,
 
 int ivi_fd_attach(struct ivi_loop *loop, struct iv_fd *fd, unsigned flags)
 {
-	return attach(loop, fd, flags, NOW);
+	return attach(loop, fd, flags, OURS);
 }
 
 void ivi_fd_detach(struct ivi_loop *loop, struct iv_fd *fd)

@@ -54,8 +54,8 @@ void ivi_fds_find_closed(struct ivi_loop *loop);
 void ivi_fds_dispatch(struct ivi_loop *loop);
 
 /*
- * Registers a descriptor of the library's own, which is pollable and has its
- * flags already; FLAGS: IVI_FD_*.  It does not hold the loop.
+ * Registers a descriptor that the library has opened, which is pollable and has
+ * its flags already; FLAGS: IVI_FD_*.  It does not hold the loop.
  * 0 or a negative errno value.
  */
 int ivi_fd_attach(struct ivi_loop *loop, struct iv_fd *fd, unsigned flags);

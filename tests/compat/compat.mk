@@ -41,12 +41,22 @@ tests_compat_ev_inside_t_LDADD = $(INSIDE) -lm
 tests_compat_ev_inside_t_LDFLAGS = $(SPY_WRAPS)
 
 # Random programs, for random.sh.
-tests_compat_ev_random_SOURCES = tests/compat/ev/random.c
+EV_RANDOM_SOURCES = tests/compat/ev/random.c tests/compat/ev/moves.c \
+	tests/compat/ev/moves.h
+tests_compat_ev_random_SOURCES = $(EV_RANDOM_SOURCES)
 tests_compat_ev_random_CPPFLAGS = $(tests_compat_ev_ev_t_CPPFLAGS)
 tests_compat_ev_random_LDADD = lib/compat/ev/libev.la lib/libivykis.la
-tests_compat_ev_random_system_SOURCES = tests/compat/ev/random.c
+tests_compat_ev_random_system_SOURCES = $(EV_RANDOM_SOURCES)
 tests_compat_ev_random_system_CPPFLAGS = $(AM_CPPFLAGS)
 tests_compat_ev_random_system_LDADD = -lev
+
+# By ./dev fuzz, with sanitizers: the library's objects are in it.
+EXTRA_PROGRAMS += tests/compat/ev/abuse
+tests_compat_ev_abuse_SOURCES = tests/compat/ev/abuse.c \
+	tests/compat/ev/moves.c tests/compat/ev/moves.h $(LIBEV_SOURCES)
+tests_compat_ev_abuse_CPPFLAGS = $(LIBEV_CPPFLAGS)
+tests_compat_ev_abuse_CFLAGS = $(AM_CFLAGS) -fno-strict-aliasing
+tests_compat_ev_abuse_LDADD = lib/libivykis.la
 
 # On emulated kernels, with the library's objects in the program.
 tests_compat_ev_ev_emu_t_SOURCES = $(EV_TEST_SOURCES) $(LIBEV_SOURCES)
@@ -72,5 +82,5 @@ check_PROGRAMS += tests/compat/ev/random-system
 endif
 
 EXTRA_DIST += $(EV_TEST_SOURCES) tests/compat/ev/cxx.cc \
-	tests/compat/ev/random.c tests/compat/random.sh tests/integration/libev.sh \
+	$(EV_RANDOM_SOURCES) tests/compat/random.sh tests/integration/libev.sh \
 	tests/integration/libev_clients.py tests/meta/libev.sh

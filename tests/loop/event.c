@@ -117,6 +117,40 @@ TEST(posted_before_the_loop_runs)
 	iv_deinit();
 }
 
+static void quit(void *unused)
+{
+	(void)unused;
+	iv_quit();
+}
+
+static void nothing(void *unused)
+{
+	(void)unused;
+}
+
+/* Which the library opens for it, where the kernel has no other way. */
+TEST(its_channel_may_have_the_number_of_one_that_was_closed)
+{
+	struct iv_fd closed;
+	int p[2];
+
+	iv_init();
+	make_pipe(p);
+	IV_FD_INIT(&closed);
+	closed.fd = p[0];
+	closed.handler_in = nothing;
+	iv_fd_register(&closed);
+	close_pair(p);
+	add(0, quit, NULL);
+	elsewhere(post_0);
+	iv_main();
+	iv_fd_unregister(&closed);
+	elsewhere(post_0);
+	iv_main();
+	drop(0);
+	iv_deinit();
+}
+
 TEST(first_posted_first_called)
 {
 	iv_init();

@@ -688,6 +688,22 @@ TEST(a_closed_number_may_be_that_of_the_wake_up)
 	ev_loop_destroy(loop);
 }
 
+/* The first wait that may sleep opens it. */
+TEST(a_closed_number_may_be_that_of_the_core)
+{
+	struct ev_loop *loop = make_loop();
+	ev_timer timer;
+	ev_io io;
+
+	close_first(loop, &io, 1);
+	TIMER(loop, &timer, "timer", 1e-3, 0.);
+	ev_run(loop, 0);
+	CHECK_HEARD("timer(100)");
+	ev_loop_fork(loop);
+	ev_run(loop, EVRUN_NOWAIT);
+	ev_loop_destroy(loop);
+}
+
 /* libev does not notice that. */
 TEST(one_that_is_watched_is_told_then)
 {
