@@ -557,16 +557,9 @@ bool ivi_call_post(const char *fn, struct ivi_loop *loop,
 
 static bool on_list(struct ivi_events *es, const struct ivi_event *e)
 {
-	const struct iv_list_head *lh;
-
 	take_posts(es);
-	iv_list_for_each (lh, &es->pending)
-		if (lh == &e->node)
-			return true;
-	iv_list_for_each (lh, &es->batch)
-		if (lh == &e->node)
-			return true;
-	return false;
+	return ivi_on_list(&es->pending, &e->node) ||
+	       ivi_on_list(&es->batch, &e->node);
 }
 
 /* The word may be garbage that looks right, so it has to be on a list, too. */

@@ -476,8 +476,7 @@ static int timer_set(int fd, int64_t ns)
 	struct pollfd pfd = { fd, POLLIN, 0 };
 
 	if (__real_timerfd_settime(fd, TFD_TIMER_ABSTIME, &its, NULL) == 0)
-		return ns == 0 ||
-		       poll_by_number(&pfd) == 1;
+		return ns == 0 || poll_by_number(&pfd) == 1;
 	CHECK(errno == EBADF || errno == EINVAL);
 	timers[fd] = (struct timer) { 0, 0, 0, 0 };
 	return 0;

@@ -117,12 +117,6 @@ TEST(posted_before_the_loop_runs)
 	iv_deinit();
 }
 
-static void quit(void *unused)
-{
-	(void)unused;
-	iv_quit();
-}
-
 static void nothing(void *unused)
 {
 	(void)unused;
@@ -141,7 +135,7 @@ TEST(its_channel_may_have_the_number_of_one_that_was_closed)
 	closed.handler_in = nothing;
 	iv_fd_register(&closed);
 	close_pair(p);
-	add(0, quit, NULL);
+	add(0, quit_handler, NULL);
 	elsewhere(post_0);
 	iv_main();
 	iv_fd_unregister(&closed);

@@ -101,6 +101,12 @@ static inline void evi_heap_remove(struct evi_heap *heap, ev_watcher_time *w)
 		evi_heap_place(heap, (unsigned)i, heap->at[heap->count]);
 }
 
+/* That of the root was before NOW. */
+static inline bool evi_heap_due(const struct evi_heap *heap, ev_tstamp now)
+{
+	return heap->count > 0 && heap->at[0].at < now;
+}
+
 /* That of the root has got a later time, or is LAST: it goes. */
 static inline void evi_heap_next(struct evi_heap *heap, bool last)
 {

@@ -91,21 +91,14 @@ static void expire(struct ev_loop *loop, ev_periodic *w)
 	evi_expired(loop, (ev_watcher *)w, EV_PERIODIC);
 }
 
-static bool any_due(const struct ev_loop *loop)
-{
-	const struct evi_heap *heap = &loop->periodics;
-
-	return heap->count > 0 && heap->at[0].at < loop->real;
-}
-
 void evi_periodics_run(struct ev_loop *loop)
 {
-	if (!any_due(loop))
+	if (!evi_heap_due(&loop->periodics, loop->real))
 		return;
 	evi_expiry_begins(loop);
 	do {
 		expire(loop, (ev_periodic *)loop->periodics.at[0].w);
-	} while (any_due(loop));
+	} while (evi_heap_due(&loop->periodics, loop->real));
 	evi_expiry_ends(loop);
 }
 

@@ -70,21 +70,14 @@ static void expire(struct ev_loop *loop, ev_timer *w)
 	evi_expired(loop, (ev_watcher *)w, EV_TIMER);
 }
 
-static bool any_due(const struct ev_loop *loop)
-{
-	const struct evi_heap *heap = &loop->timers;
-
-	return heap->count > 0 && heap->at[0].at < loop->now;
-}
-
 void evi_timers_run(struct ev_loop *loop)
 {
-	if (!any_due(loop))
+	if (!evi_heap_due(&loop->timers, loop->now))
 		return;
 	evi_expiry_begins(loop);
 	do {
 		expire(loop, (ev_timer *)loop->timers.at[0].w);
-	} while (any_due(loop));
+	} while (evi_heap_due(&loop->timers, loop->now));
 	evi_expiry_ends(loop);
 }
 
