@@ -26,6 +26,7 @@ passes() {
 	status=$?
 	none "$([ $status = 0 ] || {
 		echo "status $status"
+		grep -E '^(not ok|FAIL:|ERROR:) ' "$tmp/log" | head -n 15
 		tail -n 15 "$tmp/log"
 	})" "$passes"
 }
