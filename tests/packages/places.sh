@@ -24,7 +24,7 @@ suite() {
 	suite=$1 target=$2
 	shift 2
 	# shellcheck disable=SC2086 # words
-	"$@" make -C "$place" $target >"$work/places.log" 2>&1 </dev/null
+	"$@" make -j2 -C "$place" $target >"$work/places.log" 2>&1 </dev/null
 	status=$?
 	echo "# $(sed -n 's/^# //p' "$work/places.log" |
 		grep -E '^(PASS|FAIL|SKIP|ERROR): ' | tr -s ' \n' ' ')"
