@@ -234,7 +234,7 @@ struct iv_task {
 	void	*pad[6];		/* private */
 };
 
-/* Not registered; cookie and handler are left alone.  Any time. */
+/* Cookie and handler are left alone.  Any time, but not while registered. */
 void IV_TASK_INIT(struct iv_task *);
 
 void iv_task_register(struct iv_task *);
@@ -261,7 +261,7 @@ struct iv_timer {
 	void	*pad[4];		/* private */
 };
 
-/* Not registered; the other members are left alone.  Any time. */
+/* Other members are left alone.  Any time, but not while registered. */
 void IV_TIMER_INIT(struct iv_timer *);
 
 void iv_timer_register(struct iv_timer *);

@@ -41,8 +41,10 @@ COMPAT = {
     "evio2": ("ivykis-evio", "-DEVIO_COMPAT=2", "lib/libivykis-evio2.a"),
 }
 
-LOOKED_FOR = ("epoll", "signal", "child", "idle", "libev", "libevent", "libuv",
-              "poll", "socket", "thread", "timeout", "timer")
+LOOKED_FOR = ("asynchronous", "child", "embed", "epoll", "idle", "interval",
+              "libev", "libevent", "libuv", "log", "periodic", "poll", "rotate",
+              "signal", "socket", "stat", "subprocess", "thread", "timeout",
+              "timer")
 
 results = []
 
