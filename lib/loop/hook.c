@@ -85,7 +85,7 @@ static struct traces traces_of(struct ivi_loop *loop)
 		.all = loop->poller->all.prev,
 		.change = loop->poller->changes.prev,
 		.kicked = loop->poller->kicked.prev,
-		.soonest = ivi_timers_limit(loop),
+		.soonest = ivi_timerq_soonest(&loop->timers.q),
 		.hooks = loop->hooks.changes,
 		.levels = loop->run.levels,
 		.quit = loop->run.quit,

@@ -5,6 +5,7 @@
  */
 #include <stdint.h>
 #include <stdlib.h>
+#include <iv_hook.h>
 #include "base/timespec.h"
 #include "harness/spy.h"
 #include "harness/test.h"
@@ -426,6 +427,39 @@ TEST(slack_does_not_delay_what_is_set_for_now)
 	iv_main();
 	CHECK_INT(fired_at[2], ==, START + 2 * MS);
 	CHECK_STR(traced(), "223");
+	iv_deinit();
+}
+
+static void time_passes(void *unused)
+{
+	(void)unused;
+	spy_clock_advance(20 * MS);
+}
+
+static void time_is_not_known(void *unused)
+{
+	(void)unused;
+	iv_invalidate_now();
+}
+
+/* That the timer is due by then is not the doing of that handler. */
+TEST(slack_while_a_hook_lets_time_pass)
+{
+	struct iv_hook block;
+	struct iv_task task;
+
+	begin();
+	slack(0, 5 * MS);
+	IV_HOOK_INIT(&block);
+	block.point = IV_HOOK_BLOCK;
+	block.handler = time_passes;
+	CHECK_INT(iv_hook_register(&block), ==, 0);
+	IV_TASK_INIT(&task);
+	task.handler = time_is_not_known;
+	iv_task_register(&task);
+	set(0, START + 10 * MS);
+	iv_main();
+	CHECK_STR(traced(), "0");
 	iv_deinit();
 }
 
