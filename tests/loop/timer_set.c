@@ -430,6 +430,30 @@ TEST(slack_does_not_delay_what_is_set_for_now)
 	iv_deinit();
 }
 
+static void slow_then_register_2(void *unused)
+{
+	(void)unused;
+	spy_clock_advance(MS);
+	timers[2].expires = ivi_ns_to_ts(spy_clock());
+	iv_timer_register(&timers[2]);
+}
+
+/* The same of a program that reads the clock itself. */
+TEST(slack_does_not_delay_what_is_due_by_the_clock)
+{
+	struct iv_timer timer;
+
+	begin();
+	slack(60, 0);
+	set(3, START + 3600 * IVI_SEC);
+	timer_after(&timer, 0, slow_then_register_2, NULL);
+	iv_timer_register(&timer);
+	iv_main();
+	CHECK_INT(fired_at[2], ==, START + MS);
+	CHECK_STR(traced(), "23");
+	iv_deinit();
+}
+
 static void time_passes(void *unused)
 {
 	(void)unused;
