@@ -120,12 +120,15 @@ def read_pages():
 
 def lint(page):
     """Other manuals need not be installed where this one is checked, and the
-    foot names us: these pages are of no base system."""
-    _, out = run(["mandoc", "-T", "lint", page.path], cwd=SRC)
+    foot names us: these pages are of no base system.  On stderr it only says
+    that it has no list of them, and would do so in the midst of a line."""
+    done = subprocess.run(
+        ["mandoc", "-T", "lint", page.path], cwd=SRC,
+        stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, timeout=SECONDS,
+        check=False)
     return "\n".join(
-        line for line in out.splitlines()
-        if "outdated mandoc.db" not in line
-        and "referenced manual not found" not in line
+        line for line in done.stdout.decode().splitlines()
+        if "referenced manual not found" not in line
         and "operating system explicitly specified" not in line)
 
 
