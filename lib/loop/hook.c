@@ -27,15 +27,17 @@ void ivi_hooks_forked(struct ivi_loop *loop)
 
 /* If it was overwritten its node leads nowhere. */
 static void call(struct ivi_loop *loop, struct ivi_hook_list *list,
-		 struct ivi_hook *h, uint32_t round)
+		 struct ivi_hook *h)
 {
 	struct iv_hook *hook = ivi_hook_pub(h);
+	bool is_new = h->round == list->round;
 
 	ivi_check_memory("iv_hook", hook, h->state & ~UINT32_C(0xff),
 			 IVI_HOOK_REGISTERED);
 	iv_list_del(&h->node);
 	iv_list_add_tail(&h->node, &list->all);
-	if ((int32_t)(h->round - round) < 0)
+	h->round = 0;
+	if (!is_new)
 		ivi_handler_call(&loop->meter, IVI_PROBE_HOOK, hook,
 				 hook->point, hook->handler, hook->cookie);
 }
@@ -43,15 +45,15 @@ static void call(struct ivi_loop *loop, struct ivi_hook_list *list,
 void ivi_hooks_run(struct ivi_loop *loop, int point)
 {
 	struct ivi_hook_list *list = &loop->hooks.list[point];
-	uint32_t round;
 
 	if (!ivi_hooks_at(&loop->hooks, point))
 		return;
-	round = ++loop->hooks.rounds;
+	if (++list->round == 0)
+		list->round = 1;
 	iv_list_splice_init(&list->all, &list->rest);
 	while (!iv_list_empty(&list->rest))
 		call(loop, list, iv_container_of(list->rest.next,
-						 struct ivi_hook, node), round);
+						 struct ivi_hook, node));
 }
 
 void ivi_hooks_run_fork(struct ivi_loop *loop)
@@ -83,7 +85,7 @@ static struct traces traces_of(struct ivi_loop *loop)
 		.all = loop->poller->all.prev,
 		.change = loop->poller->changes.prev,
 		.kicked = loop->poller->kicked.prev,
-		.soonest = ivi_timers_limit(loop),
+		.soonest = ivi_timerq_soonest(&loop->timers.q),
 		.hooks = loop->hooks.changes,
 		.levels = loop->run.levels,
 		.quit = loop->run.quit,
@@ -147,7 +149,7 @@ IVI_PUBLIC int iv_hook_register(struct iv_hook *hook)
 	list = &hs->list[hook->point];
 	h->owner = loop;
 	h->state = IVI_HOOK_REGISTERED | (uint32_t)hook->point;
-	h->round = hs->rounds;
+	h->round = list->round;
 	iv_list_add_tail(&h->node, iv_list_empty(&list->rest) ?
 			 &list->all : &list->rest);
 	hs->used |= 1U << hook->point;

@@ -19,13 +19,13 @@ struct ivi_loop;
 struct ivi_hook_list {
 	struct iv_list_head	all;
 	struct iv_list_head	rest;	/* not called yet in this round */
+	uint32_t	round;	/* number of the latest, which is never 0 */
 };
 
 struct ivi_hooks {
 	unsigned	used;	/* a bit per point that has hooks */
 	bool	forked;		/* IV_HOOK_FORK is due */
 	uint32_t	changes;	/* registered and unregistered so far */
-	uint32_t	rounds;	/* begun so far */
 	struct ivi_hook_list	list[IVI_HOOK_POINTS];
 };
 
@@ -33,8 +33,9 @@ struct IVI_ALIAS ivi_hook {
 	struct iv_list_head	node;
 	struct ivi_loop	*owner;
 	uint32_t	state;	/* 0 or IVI_HOOK_REGISTERED | point */
-	uint32_t	round;	/* the last before it was registered, or that
-				   in progress */
+	uint32_t	round;	/* the latest when it was registered, until a
+				   round has come to it; then 0: rounds have
+				   their numbers again after hours */
 };
 
 IVI_OVERLAY(iv_hook, pad, ivi_hook)

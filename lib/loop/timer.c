@@ -18,23 +18,15 @@ void ivi_timerq_broken(const struct iv_list_head *timer)
 		iv_container_of(timer, struct ivi_timer, node)));
 }
 
-/* As far as it is known without looking at the clock once more; the turn has
-   done that, unless nothing was to be expected of it. */
-static int64_t time_of_turn(const struct ivi_loop *loop)
-{
-	return loop->now.valid ? ivi_ts_to_ns(&loop->now.value) :
-				 ivi_clock_ns();
-}
-
 /* Slack is for those that become due, not for those that are when they are
-   registered. */
+   registered: by the clock, which iv_now may be behind. */
 static __attribute__((noinline))
 int64_t limit_with_slack(const struct ivi_loop *loop, int64_t soonest)
 {
 	const struct ivi_timers *ts = &loop->timers;
 
-	if (soonest <= ts->q.limit || soonest == IVI_NEVER || ts->prompt ||
-	    soonest <= time_of_turn(loop))
+	if (soonest <= ts->q.limit || soonest == IVI_NEVER ||
+	    soonest <= ivi_clock_ns())
 		return soonest;
 	return ivi_ns_add(soonest, ts->slack);
 }
@@ -74,7 +66,6 @@ void run_due(struct ivi_loop *loop, int64_t soonest)
 
 	if (soonest > now)
 		return;
-	loop->timers.prompt = false;
 	loop->timers.rounds++;
 	ivi_timerq_begin(q, now);
 	while ((lh = ivi_timerq_next(q)) != NULL) {
@@ -204,8 +195,6 @@ IVI_PUBLIC void iv_timer_set_after(struct iv_timer *timer, time_t sec,
 	int64_t at = ivi_ns_add(ivi_clock_ns(), left);
 
 	ivi_check_object(fn, "iv_timer", timer);
-	if (left <= 0)
-		loop->timers.prompt = true;
 	set_expires(fn, loop, timer, ivi_ns_to_ts(at > 0 ? at : 0));
 }
 

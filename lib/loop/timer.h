@@ -15,7 +15,6 @@ struct ivi_loop;
 
 struct ivi_timers {
 	int64_t	slack;		/* how late one may be */
-	bool	prompt;		/* one may be due, and not be due by iv_now */
 	uint32_t	rounds;		/* in which some were due, so far */
 	uint64_t	calls;		/* of handlers */
 	struct ivi_timerq	q;	/* last: its end is not zeroed */

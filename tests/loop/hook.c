@@ -9,6 +9,7 @@
 #include <iv_event_raw.h>
 #include <iv_hook.h>
 #include <iv_loop.h>
+#include "loop/hook.h"
 #include "loop/loop_rig.h"
 
 /* ---- Helpers --------------------------------------------------------------- */
@@ -365,6 +366,19 @@ TEST(registered_by_another)
 	add_hook(1, IV_HOOK_CHECK, trace, label("x"));
 	iv_run(IV_RUN_NOWAIT);
 	CHECK_STR(traced(), "ax");
+	iv_deinit();
+}
+
+/* As it is after that many rounds, which take hours. */
+TEST(registered_billions_of_rounds_ago)
+{
+	iv_init();
+	add_hook(0, IV_HOOK_PREPARE, trace, label("a"));
+	ivi_hook(&hooks[0])->round = UINT32_C(1) << 31;
+	add_timer(3600000, never_handler, NULL);
+	iv_run(IV_RUN_NOWAIT);
+	iv_run(IV_RUN_NOWAIT);
+	CHECK_STR(traced(), "aa");
 	iv_deinit();
 }
 

@@ -5,6 +5,7 @@
  */
 #include <stdint.h>
 #include <stdlib.h>
+#include <iv_hook.h>
 #include "base/timespec.h"
 #include "harness/spy.h"
 #include "harness/test.h"
@@ -426,6 +427,63 @@ TEST(slack_does_not_delay_what_is_set_for_now)
 	iv_main();
 	CHECK_INT(fired_at[2], ==, START + 2 * MS);
 	CHECK_STR(traced(), "223");
+	iv_deinit();
+}
+
+static void slow_then_register_2(void *unused)
+{
+	(void)unused;
+	spy_clock_advance(MS);
+	timers[2].expires = ivi_ns_to_ts(spy_clock());
+	iv_timer_register(&timers[2]);
+}
+
+/* The same of a program that reads the clock itself. */
+TEST(slack_does_not_delay_what_is_due_by_the_clock)
+{
+	struct iv_timer timer;
+
+	begin();
+	slack(60, 0);
+	set(3, START + 3600 * IVI_SEC);
+	timer_after(&timer, 0, slow_then_register_2, NULL);
+	iv_timer_register(&timer);
+	iv_main();
+	CHECK_INT(fired_at[2], ==, START + MS);
+	CHECK_STR(traced(), "23");
+	iv_deinit();
+}
+
+static void time_passes(void *unused)
+{
+	(void)unused;
+	spy_clock_advance(20 * MS);
+}
+
+static void time_is_not_known(void *unused)
+{
+	(void)unused;
+	iv_invalidate_now();
+}
+
+/* That the timer is due by then is not the doing of that handler. */
+TEST(slack_while_a_hook_lets_time_pass)
+{
+	struct iv_hook block;
+	struct iv_task task;
+
+	begin();
+	slack(0, 5 * MS);
+	IV_HOOK_INIT(&block);
+	block.point = IV_HOOK_BLOCK;
+	block.handler = time_passes;
+	CHECK_INT(iv_hook_register(&block), ==, 0);
+	IV_TASK_INIT(&task);
+	task.handler = time_is_not_known;
+	iv_task_register(&task);
+	set(0, START + 10 * MS);
+	iv_main();
+	CHECK_STR(traced(), "0");
 	iv_deinit();
 }
 
