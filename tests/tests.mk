@@ -89,6 +89,7 @@ TESTS_WRAP = \
 	tests/mod/work_ask.t \
 	tests/soak/soak.t \
 	tests/sys/accept.t \
+	tests/sys/child.t \
 	tests/sys/clock.t \
 	tests/sys/fd.t \
 	tests/sys/wake.t
@@ -258,6 +259,7 @@ tests_mod_child_inside_t_LDFLAGS = $(SPY_WRAPS) \
 	-Wl,--wrap=__wait4_time64
 tests_mod_claim_t_LDADD = $(INSIDE)
 tests_sys_child_t_LDADD = $(INSIDE)
+tests_sys_child_t_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=ioctl
 tests_sys_sig_t_LDADD = $(INSIDE)
 
 # ---- Threads and work

@@ -58,7 +58,8 @@
 struct pidfd_info {
 	uint64_t	mask;
 	uint64_t	cgroup;
-	uint32_t	ids[11];
+	uint32_t	pid, tgid, parent;
+	uint32_t	ids[8];
 	int32_t		exit_code;
 };
 
@@ -185,23 +186,35 @@ static bool is_readable(int fd)
 	return poll(&pfd, 1, 0) > 0;
 }
 
-/* The pidfd is readable for a moment before the kernel has put it there. */
+/*
+ * The pidfd is readable for a moment before the kernel has put it there, and
+ * for longer if that is interrupted: then 0, of a child of ours.  ESRCH: it was
+ * not there yet, and the process has gone before the rest was looked at
+ * (pidfd_info() in Linux' fs/pidfs.c, 6.15); so it is there now.
+ */
 static int kept_status(int fd, int *status)
 {
 	struct pidfd_info info;
+	bool gone = false;
 	unsigned n = 0;
 
 	do {
 		memset(&info, 0, sizeof(info));
 		info.mask = INFO_EXIT;
-		if (ioctl(fd, GET_INFO, &info) < 0)
-			break;
+		if (ioctl(fd, GET_INFO, &info) < 0) {
+			if (gone || errno != ESRCH)
+				return -ECHILD;
+			gone = true;
+			continue;
+		}
 		if (info.mask & INFO_EXIT) {
 			*status = info.exit_code;
 			return 1;
 		}
+		if (n == TRIES)
+			return info.parent == (uint32_t)getpid() ? 0 : -ECHILD;
 		ivi_relax(n++);
-	} while (n < TRIES && is_readable(fd));
+	} while (is_readable(fd));
 	return -ECHILD;
 }
 

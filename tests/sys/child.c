@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdarg.h>
 #include <stdlib.h>
 #include <sys/wait.h>
 #include "sys/child.h"
@@ -219,6 +220,92 @@ TEST_ONCE(a_pid_that_is_odd)
 	CHECK(ivi_pidfds());
 	kill(pid, SIGKILL);
 	ivi_child_reap(pid, -1);
+}
+
+/* What the kernel says of a child that has ended, and vanishes, before its status
+   is there: as it would, or that it has gone while it was looked at. */
+static unsigned early;
+static int early_errno;
+static pid_t early_parent;
+
+int __real_ioctl(int fd, unsigned long request, ...);
+int __wrap_ioctl(int fd, unsigned long request, ...);
+
+int __wrap_ioctl(int fd, unsigned long request, ...)
+{
+	uint32_t *info;
+	va_list ap;
+
+	va_start(ap, request);
+	info = va_arg(ap, void *);
+	va_end(ap);
+	if (early == 0)
+		return __real_ioctl(fd, request, info);
+	early--;
+	if (early_errno != 0) {
+		errno = early_errno;
+		return -1;
+	}
+	memset(info, 0, 16);
+	info[6] = (uint32_t)early_parent;
+	return 0;
+}
+
+static void check_early(int expected)
+{
+	pid_t pid = fork_child(wait_for_signals, NULL);
+	int fd = need_pidfd(pid), status = 0;
+	struct rusage usage;
+	bool has_usage;
+
+	if (!ivi_pidfd_keeps_status()) {
+		kill(pid, SIGKILL);
+		ivi_child_reap(pid, -1);
+		SKIP("a kernel without kept status");
+	}
+	signal(SIGCHLD, SIG_IGN);
+	kill(pid, SIGKILL);
+	CHECK_INT(readable(fd, -1), ==, 1);
+	CHECK_INT(ivi_child_poll(pid, fd, &status, &usage, &has_usage), ==,
+		  expected);
+	early = 0;
+	if (expected >= 0) {
+		CHECK_INT(ivi_child_poll(pid, fd, &status, &usage, &has_usage),
+			  ==, 1);
+		CHECK(!has_usage);
+		CHECK(WIFSIGNALED(status));
+		CHECK_INT(WTERMSIG(status), ==, SIGKILL);
+	}
+	close(fd);
+	signal(SIGCHLD, SIG_DFL);
+}
+
+TEST_ONCE(a_kept_status_that_comes_late)
+{
+	early = 1000000;
+	early_parent = getpid();
+	check_early(0);
+}
+
+TEST_ONCE(a_child_that_goes_while_it_is_looked_at)
+{
+	early = 1;
+	early_errno = ESRCH;
+	check_early(1);
+}
+
+TEST_ONCE(no_status_is_kept)
+{
+	early = 1000000;
+	early_errno = ESRCH;
+	check_early(-ECHILD);
+}
+
+TEST_ONCE(somebody_elses_status_is_kept)
+{
+	early = 1000000;
+	early_parent = getpid() + 1;
+	check_early(-ECHILD);
 }
 
 /* All that is done by them, or nothing. */
