@@ -193,7 +193,7 @@ class Tree:
 
     def tests(self, path):
         """Test programs, the likeliest to notice first."""
-        _, floor, name = path.split('/')
+        floor, name = os.path.split(os.path.relpath(path, 'lib'))
         stem = os.path.splitext(name)[0]
         everything = []
         for base, _, names in os.walk(os.path.join(self.build, 'tests')):
@@ -204,7 +204,7 @@ class Tree:
         emulated = stem in FOREIGN
 
         def rank(test):
-            _, tfloor, tname = test.split('/', 2)
+            tfloor, tname = os.path.split(os.path.relpath(test, 'tests'))
             is_emu = tname.endswith('.emu.t') or tfloor == 'emu' or \
                 tname.split('.')[0] in FOREIGN
             return (is_emu != emulated,
