@@ -13,9 +13,12 @@
 #include <iv_hook.h>
 #include <iv_loop.h>
 #include <iv_path.h>
+#include <iv_signal.h>
 #include <iv_wait.h>
 #include "harness/test.h"
 #include "loop/loop.h"
+#include "mod/watcher.h"
+#include "sys/sys.h"
 
 static struct iv_fd fd, other;
 static struct iv_task task, later;
@@ -533,4 +536,184 @@ BREAK(wait_any_overwritten, "has an iv_wait_any that was freed or overwritten")
 {
 	make_any();
 	IV_WAIT_ANY_INIT(&any);
+}
+
+/* ---- Inside of modules -------------------------------------------------------- */
+
+/* As mod/alarm.c begins them. */
+struct clock {
+	int	number;
+	int64_t	ahead;
+	struct iv_avl_tree	waiting;
+	struct iv_list_head	valid, stale;
+	struct iv_timer	guard;
+};
+
+struct waiting {
+	struct iv_avl_node	an;
+	struct iv_list_head	node;
+	struct clock	*clock;
+};
+
+static struct waiting *waiting(struct iv_alarm *a)
+{
+	return (struct waiting *)a->pad;
+}
+
+BREAK(alarm_not_linked_back, "has an iv_alarm that was freed or overwritten")
+{
+	waiting(&alarms[1])->node.prev = NULL;
+}
+
+BREAK(alarm_of_no_clock, "has an iv_alarm that was freed or overwritten")
+{
+	waiting(&alarms[0])->clock = NULL;
+}
+
+BREAK(alarm_without_its_place, "has not all iv_alarms in their order")
+{
+	iv_avl_tree_delete(&waiting(&alarms[0])->clock->waiting,
+			   &waiting(&alarms[0])->an);
+}
+
+BREAK(alarms_that_nobody_waits_for, "does not wait for the first iv_alarm")
+{
+	iv_timer_unregister(&waiting(&alarms[0])->clock->guard);
+}
+
+/* As mod/path.c and mod/follow.c have them: the mark, and what begins with a
+   watch. */
+struct watched {
+	uint32_t	registered;
+	struct ivi_watch	*watch;
+};
+
+static struct ivi_watch *watch_of(void *pad)
+{
+	return ((struct watched *)pad)->watch;
+}
+
+static struct iv_list_head some_queue = IV_LIST_HEAD_INIT(some_queue);
+
+BREAK(watch_of_another_struct, "has an iv_path or iv_follow that was freed")
+{
+	static struct ivi_watch copy;
+
+	((struct watched *)(void *)path.pad)->watch = &copy;
+}
+
+BREAK(follow_of_another_struct, "has an iv_path or iv_follow that was freed")
+{
+	static struct ivi_watch copy;
+
+	((struct watched *)(void *)follow.pad)->watch = &copy;
+}
+
+BREAK(name_of_a_follower_changed, "has an iv_path or iv_follow that was freed")
+{
+	follow.pathname++;
+}
+
+BREAK(watch_of_another_loop, "has what is another's")
+{
+	watch_of(path.pad)->watcher = NULL;
+}
+
+BREAK(watch_with_other_marks, "has what is another's")
+{
+	watch_of(path.pad)->marks = NULL;
+}
+
+BREAK(suspended_and_in_a_queue, "looks at what is suspended")
+{
+	struct ivi_watch *w = watch_of(follow.pad);
+
+	w->asleep = true;
+	iv_list_add_tail(&w->queue, &some_queue);
+}
+
+BREAK(suspended_and_timed, "looks at what is suspended")
+{
+	struct ivi_watch *w = watch_of(follow.pad);
+
+	w->asleep = true;
+	if (!iv_timer_registered(&w->timer))
+		make_timer(&w->timer, 100000);
+}
+
+BREAK(something_to_look_at, "has something to look at and will not")
+{
+	watch_of(path.pad)->what = IVI_LOOK_NAME;
+}
+
+BREAK(nothing_is_heard, "does not look at what it does not hear of")
+{
+	struct ivi_watch *w = watch_of(path.pad);
+
+	w->unheard = IVI_LOOK_NAME;
+	if (iv_timer_registered(&w->timer))
+		iv_timer_unregister(&w->timer);
+}
+
+BREAK(held_for_nobody, "does not keep the loop as it has to")
+{
+	iv_list_del_init(&watch_of(path.pad)->all);
+	iv_list_del_init(&watch_of(follow.pad)->all);
+}
+
+/* As mod/wait.c has them, in their slot. */
+struct children {
+	struct iv_signal	sigchld;
+	struct iv_event	hold;
+	struct iv_timer	again;
+	struct iv_task	rest;
+	int64_t	rested;
+	unsigned	hooked;
+	bool	held;
+	unsigned	count, blind;
+	struct iv_list_head	living, sweeping, ended;
+};
+
+static struct children *children(void)
+{
+	make_children();
+	return loop->tls.slot[IVI_SLOT_WAIT];
+}
+
+BREAK(children_miscounted, "has not as many iv_wait_interests as it counts")
+{
+	children()->count++;
+}
+
+BREAK(blind_children_miscounted, "has not as many children without pidfd")
+{
+	children()->blind++;
+}
+
+BREAK(children_that_do_not_hold, "does not keep the loop running for iv_wait")
+{
+	struct children *t = children();
+
+	t->held = false;
+	t->hooked = 0;
+}
+
+BREAK(living_child_among_the_dead, "has an iv_wait_interest in the wrong list")
+{
+	struct children *t = children();
+
+	iv_list_splice_tail_init(&t->living, &t->ended);
+}
+
+BREAK(living_child_not_linked_back, "has an iv_wait_interest in the wrong list")
+{
+	children()->living.prev = NULL;
+}
+
+BREAK(swept_child_not_linked_back, "has an iv_wait_interest in the wrong list")
+{
+	struct children *t = children();
+
+	iv_list_splice_tail_init(&t->living, &t->sweeping);
+	t->sweeping.prev = NULL;
 }
