@@ -497,6 +497,9 @@ static void interest_changed(void *unused, int status,
 {
 	(void)status;
 	(void)usage;
+	dump();
+	says("iv_wait_interest %p: process %ld, ended, ", (void *)&child,
+	     (long)child.pid);
 	iv_wait_interest_unregister(&child);
 	(void)unused;
 }

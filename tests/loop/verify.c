@@ -152,6 +152,7 @@ static void take_modules_down(void)
 	iv_wait_interest_kill(&child, SIGKILL);
 	iv_wait_interest_unregister(&child);
 	iv_wait_any_unregister(&any);
+	settle();
 	CHECK_INT(waitpid(child.pid, NULL, 0), ==, child.pid);
 	iv_follow_unregister(&follow);
 	iv_path_unregister(&path);
@@ -659,6 +660,58 @@ BREAK(held_for_nobody, "does not keep the loop as it has to")
 {
 	iv_list_del_init(&watch_of(path.pad)->all);
 	iv_list_del_init(&watch_of(follow.pad)->all);
+}
+
+/* As mod/watcher.c begins it, in its slot. */
+struct watcher {
+	struct iv_fd	hints;
+	bool	tried;
+	struct iv_timer	hold;
+	struct ivi_marks	marks;
+	struct iv_list_head	all, next, round, unsettled;
+};
+
+static void wait_in(struct iv_list_head *queue)
+{
+	struct ivi_watch *w = watch_of(follow.pad);
+
+	w->what = 0;
+	iv_list_del(&w->queue);
+	iv_list_add_tail(&w->queue, queue);
+}
+
+static struct watcher *watcher(void)
+{
+	return loop->tls.slot[IVI_SLOT_WATCHER];
+}
+
+BREAK(nobody_looks_next, "has a queue that nobody works off")
+{
+	wait_in(&watcher()->next);
+}
+
+BREAK(nobody_goes_on_looking, "has a queue that nobody works off")
+{
+	wait_in(&watcher()->round);
+}
+
+BREAK(nobody_settles, "has a queue that nobody works off")
+{
+	wait_in(&watcher()->unsettled);
+}
+
+/* As mod/wait_any.c begins it. */
+struct any {
+	struct iv_wait_any	*any;
+};
+
+BREAK(children_looked_at_for_nobody, "looks at children for no iv_wait_any")
+{
+	struct any *t;
+
+	make_any();
+	t = loop->tls.slot[IVI_SLOT_WAIT_ANY];
+	t->any = NULL;
 }
 
 /* As mod/wait.c has them, in their slot. */
