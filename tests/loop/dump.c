@@ -552,6 +552,8 @@ TEST(whoever_nobody_waits_for)
 	dump();
 	says("iv_wait_any %p: ", (void *)&any);
 	iv_wait_any_unregister(&any);
+	dump();
+	says_not("iv_wait_any");
 	iv_deinit();
 }
 

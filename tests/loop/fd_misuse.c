@@ -47,6 +47,27 @@ FATAL_TEST(initialise_a_registered_one, "IV_FD_INIT: fd 100 is registered")
 	IV_FD_INIT(&fd);
 }
 
+/* What only looks like one that is registered may be initialised. */
+TEST(initialise_a_copy)
+{
+	struct iv_fd copy;
+	int fds[2];
+
+	iv_init();
+	make_pipe(fds);
+	IV_FD_INIT(&fd);
+	fd.fd = fds[0];
+	iv_fd_register(&fd);
+	copy = fd;
+	IV_FD_INIT(&copy);
+	CHECK_INT(copy.fd, ==, -1);
+	CHECK(!iv_fd_registered(&copy));
+	CHECK(iv_fd_registered(&fd));
+	iv_fd_unregister(&fd);
+	iv_deinit();
+	close_pair(fds);
+}
+
 static void register_it(void *unused)
 {
 	(void)unused;

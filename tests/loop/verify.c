@@ -293,6 +293,17 @@ BREAK(limit_before_base, "has its base after its limit")
 	loop->timers.q.base = loop->timers.q.limit + 1;
 }
 
+BREAK(base_before_the_beginning, "has its base after its limit")
+{
+	loop->timers.q.base = -1;
+}
+
+BREAK(base_beyond_a_timer, "is in the wrong place")
+{
+	loop->timers.q.base = ivi_timerq_deadline(&ivi_timer(&far)->node);
+	loop->timers.q.limit = loop->timers.q.base;
+}
+
 BREAK(due_not_given, "has not given all that was due")
 {
 	struct iv_list_head *lh = &ivi_timer(&near)->node;
@@ -445,6 +456,24 @@ BREAK(channel_watched_in_vain, "is watched for nothing")
 {
 	loop->events.native = true;
 	ivi_fd(&loop->events.wake_fd)->state = IVI_FD_REGISTERED;
+}
+
+BREAK(channel_watched_but_closed, "is watched for nothing")
+{
+	loop->events.open = loop->events.native = false;
+	ivi_fd(&loop->events.wake_fd)->state = IVI_FD_REGISTERED;
+}
+
+BREAK(channel_watched_without_users, "is watched for nothing")
+{
+	loop->events.native = false;
+	loop->events.users = 0;
+	ivi_fd(&loop->events.wake_fd)->state = IVI_FD_REGISTERED;
+}
+
+BREAK(users_that_are_not_known, "has users whom nobody knows of")
+{
+	loop->events.known = false;
 }
 
 /* ---- The loop ------------------------------------------------------------- */
