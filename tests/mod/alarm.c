@@ -1031,6 +1031,7 @@ TEST(centuries_never_pass)
 /* The wall shows less than the clock of timers, to whose end it is less far. */
 TEST(the_end_of_all_clocks)
 {
+	struct iv_timer t;
 	int64_t at;
 
 	if (sizeof(time_t) == 4)
@@ -1044,6 +1045,11 @@ TEST(the_end_of_all_clocks)
 	add(1, at, 0, note_call, &alarms[1]);
 	run(1);
 	check_call(0, at);
+	spy_reset();
+	timer_after(&t, 1000, quit_handler, NULL);
+	iv_timer_register(&t);
+	iv_main();
+	CHECK_INT(spy_count(SPY_WAIT), <, 20);
 	end();
 }
 

@@ -1101,8 +1101,11 @@ TEST_ONCE(exceptional_conditions_refused_at_once)
 	/* What was accepted is taken back. */
 	emu_fail_change(2, ENOMEM);
 	CHECK_ERRNO(iv_fd_register_try(&w.fd), ENOMEM);
+	CHECK_SYS(send(fds[1], "!", 1, MSG_OOB));
+	check_no_spin();
 	CHECK_SYS(iv_fd_register_try(&w.fd));
-	watch_urgent(&w, fds[1]);
+	turns(1);
+	CHECK_STR(watch_seen(&w, 1), "e");
 	watch_end(&w);
 	CHECK_SYS(close(fds[1]));
 	iv_deinit();
