@@ -453,6 +453,39 @@ TEST(both_go_on_in_the_same_handler)
 	end();
 }
 
+static void *post_the_first(void *unused)
+{
+	iv_event_post(&event);
+	return unused;
+}
+
+/* Not by the channel of the parent, which is open, and watched by nobody. */
+static void the_first_event(void *unused)
+{
+	pthread_t tid;
+
+	(void)unused;
+	IV_EVENT_INIT(&event);
+	event.handler = quit_handler;
+	CHECK_INT(iv_event_register(&event), ==, 0);
+	CHECK_INT(pthread_create(&tid, NULL, post_the_first, NULL), ==, 0);
+	iv_main();
+	pthread_join(tid, NULL);
+	iv_event_unregister(&event);
+	iv_deinit();
+}
+
+TEST(the_first_event_is_registered_in_a_child)
+{
+	iv_init();
+	IV_EVENT_INIT(&event);
+	event.handler = never_handler;
+	CHECK_INT(iv_event_register(&event), ==, 0);
+	iv_event_unregister(&event);
+	reap_child(fork_child(the_first_event, NULL));
+	the_first_event(NULL);
+}
+
 /* Two are ready, by what the first to be called takes away. */
 struct kicked {
 	struct iv_fd	fd;
