@@ -355,6 +355,7 @@ TESTS_EXTRA = \
 	tests/mutation/survivors.txt
 
 HARNESS_SOURCES = \
+	tests/harness/coverage.c \
 	tests/harness/fence.c \
 	tests/harness/harness.h \
 	tests/harness/help.c \

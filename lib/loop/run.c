@@ -102,7 +102,7 @@ static bool may_sleep(struct ivi_loop *loop, struct level *level)
 
 /* Waits for something to do, if it MAY; true if timers may be due afterwards.
    SPECIAL: if the turn is, its level. */
-static inline __attribute__((always_inline))
+static IVI_COPIED
 bool wait_for_events(struct ivi_loop *loop, struct level *special, bool may)
 {
 	bool block, look;

@@ -299,13 +299,10 @@ static bool enter(struct ivi_marks *r, const char *name)
 	return true;
 }
 
+/* What enter() has added. */
 static void leave(struct ivi_marks *r)
 {
-	char *slash = strrchr(r->path, '/');
-
-	if (slash == r->path)
-		slash++;
-	*slash = '\0';
+	*strrchr(r->path, '/') = '\0';
 }
 
 /* A mark that is new may have come too late for a hint: but not if the name

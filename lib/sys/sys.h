@@ -345,6 +345,14 @@ void ivi_loops_forked(void);
 #define IVI_DEBUGGING	false
 #endif
 
+/* A function with a copy for each caller, less what its constants rule out: not
+   without optimisation, which leaves all of it in each. */
+#ifdef __OPTIMIZE__
+#define IVI_COPIED	inline __attribute__((always_inline))
+#else
+#define IVI_COPIED	inline
+#endif
+
 /* A line on stderr that was asked for. */
 void ivi_say(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 

@@ -22,7 +22,7 @@
  * Written with atomic stores, since any thread or process of a case may fail.
  */
 struct report {
-	enum { RUNNING, RETURNED, SKIPPED, ABORTED } state;
+	enum { RUNNING, RETURNED, SKIPPED } state;
 	int		failed;
 	unsigned	limit;		/* seconds */
 	char		skip[256];
@@ -30,6 +30,9 @@ struct report {
 };
 
 extern struct report *report;
+
+/* Set while gcov's counters are written, by calls that are nobody's concern. */
+extern __thread int keeping_counters;
 
 /* Exemptions, as in enum fence. */
 extern unsigned fence_allowed;

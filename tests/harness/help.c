@@ -218,14 +218,6 @@ void mute_write(int fd)
 
 /* ---- Processes --------------------------------------------------------- */
 
-#ifdef TEST_COVERAGE
-void __gcov_dump(void);
-#else
-static void __gcov_dump(void)
-{
-}
-#endif
-
 pid_t fork_child(void (*fn)(void *), void *arg)
 {
 	pid_t pid;
@@ -234,7 +226,6 @@ pid_t fork_child(void (*fn)(void *), void *arg)
 	pid = (pid_t)CHECK_SYS(fork());
 	if (pid == 0) {
 		fn(arg);
-		__gcov_dump();		/* else done by exit(3) only */
 		_exit(0);
 	}
 	return pid;

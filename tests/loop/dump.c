@@ -2,6 +2,7 @@
 /*
  * dump.c - what iv_dump() says of each kind of object.
  */
+#include "config.h"
 #include <fcntl.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -9,7 +10,11 @@
 #include <unistd.h>
 #include <iv_alarm.h>
 #include <iv_event.h>
+#include <iv_follow.h>
 #include <iv_hook.h>
+#ifdef HAVE_INOTIFY
+#include <iv_inotify.h>
+#endif
 #include <iv_inspect.h>
 #include <iv_loop.h>
 #include <iv_path.h>
@@ -186,6 +191,26 @@ TEST(no_progress_seen_by_a_signal)
 	iv_deinit();
 }
 
+static void quit_and_dump(void *unused)
+{
+	(void)unused;
+	dump();
+	says_not("iv_quit()");
+	iv_quit();
+	dump();
+	says("iv_quit() was called\n");
+}
+
+TEST(it_is_about_to_leave)
+{
+	iv_init();
+	IV_TASK_INIT(&task);
+	task.handler = quit_and_dump;
+	iv_task_register(&task);
+	iv_main();
+	iv_deinit();
+}
+
 /* ---- The core's objects ---------------------------------------------------------- */
 
 TEST(a_descriptor)
@@ -247,6 +272,70 @@ TEST(what_it_is_ready_for)
 	fd.cookie = &(struct tally){ .quit_at = 1 };
 	iv_fd_set_flags(&fd, IV_FD_EDGE);
 	iv_fd_register(&fd);
+	iv_main();
+	unwatch();
+	iv_deinit();
+}
+
+/* It knows files, not only their numbers. */
+static void only_with_epoll(void)
+{
+	if (strncmp(test_method(), "epoll", 5) != 0)
+		SKIP("%s is not told of files", test_method());
+}
+
+/* Its number is another file's now, which is known when that is registered. */
+TEST(one_that_was_closed_too_early)
+{
+	struct iv_fd next;
+	int more[2];
+
+	only_with_epoll();
+	iv_init();
+	watch();
+	iv_run(IV_RUN_NOWAIT);
+	close(fds[0]);
+	make_pipe(more);
+	CHECK_INT(more[0], ==, fds[0]);
+	dump();
+	says_not("closed before");
+	IV_FD_INIT(&next);
+	next.fd = more[0];
+	next.handler_in = tally;
+	iv_fd_register(&next);
+	dump();
+	says("iv_fd: 1 closed before iv_fd_unregister()\n");
+	says("iv_fd %p: fd %d, in ", (void *)&next, next.fd);
+	iv_fd_unregister(&fd);
+	dump();
+	says_not("closed before");
+	iv_fd_unregister(&next);
+	close_pair(more);
+	close(fds[1]);
+	iv_deinit();
+}
+
+static void dump_the_refused(void *unused)
+{
+	(void)unused;
+	dump();
+	says(", refused by the kernel");
+	iv_quit();
+}
+
+/* It was a pipe when it was registered, and is a file when epoll is told. */
+TEST(one_that_was_refused)
+{
+	int file;
+
+	only_with_epoll();
+	file = (int)CHECK_SYS(open(in_tmpdir("file"), O_CREAT | O_RDWR |
+				   O_CLOEXEC, 0600));
+	iv_init();
+	watch();
+	fd.handler_in = dump_the_refused;
+	CHECK_SYS(dup2(file, fds[0]));
+	CHECK_SYS(close(file));
 	iv_main();
 	unwatch();
 	iv_deinit();
@@ -334,6 +423,36 @@ TEST(posts_and_calls)
 	iv_deinit();
 }
 
+static void dump_and_drop_both(void *_events)
+{
+	struct iv_event *events = _events;
+
+	dump();
+	says("iv_event %p: posted, ", (void *)&events[1]);
+	says_not("iv_call");
+	iv_event_unregister(&events[0]);
+	iv_event_unregister(&events[1]);
+}
+
+/* What one of those that are being called sees of the others. */
+TEST(posts_that_are_on_their_way)
+{
+	struct iv_event events[2];
+	int i;
+
+	iv_init();
+	for (i = 0; i < 2; i++) {
+		IV_EVENT_INIT(&events[i]);
+		events[i].cookie = events;
+		events[i].handler = i == 0 ? dump_and_drop_both : never_handler;
+		CHECK_INT(iv_event_register(&events[i]), ==, 0);
+	}
+	iv_event_post(&events[0]);
+	iv_event_post(&events[1]);
+	iv_main();
+	iv_deinit();
+}
+
 TEST(a_hook)
 {
 	iv_init();
@@ -378,6 +497,9 @@ static void interest_changed(void *unused, int status,
 {
 	(void)status;
 	(void)usage;
+	dump();
+	says("iv_wait_interest %p: process %ld, ended, ", (void *)&child,
+	     (long)child.pid);
 	iv_wait_interest_unregister(&child);
 	(void)unused;
 }
@@ -430,6 +552,8 @@ TEST(whoever_nobody_waits_for)
 	dump();
 	says("iv_wait_any %p: ", (void *)&any);
 	iv_wait_any_unregister(&any);
+	dump();
+	says_not("iv_wait_any");
 	iv_deinit();
 }
 
@@ -458,6 +582,68 @@ TEST(a_path)
 	iv_path_unregister(&path);
 	iv_deinit();
 }
+
+static void file_changed(void *unused, unsigned what)
+{
+	(void)unused;
+	(void)what;
+}
+
+TEST(a_follower)
+{
+	struct iv_follow follow;
+
+	iv_init();
+	IV_FOLLOW_INIT(&follow);
+	follow.pathname = "/no/such/name";
+	follow.handler = file_changed;
+	CHECK_INT(iv_follow_register(&follow), ==, 0);
+	dump();
+	says("iv_follow: \"/no/such/name\"\n");
+	iv_follow_set_handler(&follow, NULL);
+	iv_run(IV_RUN_NOWAIT);
+	dump();
+	says("iv_follow: \"/no/such/name\", suspended\n");
+	iv_follow_set_handler(&follow, file_changed);
+	dump();
+	says("iv_follow: \"/no/such/name\"\n");
+	iv_follow_unregister(&follow);
+	iv_deinit();
+}
+
+#ifdef HAVE_INOTIFY
+static void something_happened(void *unused, struct inotify_event *event_)
+{
+	(void)unused;
+	(void)event_;
+}
+
+TEST(an_inotify_watch)
+{
+	struct iv_inotify_watch w;
+	struct iv_inotify in;
+
+	iv_init();
+	IV_INOTIFY_INIT(&in);
+	CHECK_INT(iv_inotify_register(&in), ==, 0);
+	IV_INOTIFY_WATCH_INIT(&w);
+	w.inotify = &in;
+	w.pathname = "/";
+	w.mask = IN_ATTRIB;
+	w.handler = something_happened;
+	w.cookie = &cookie;
+	CHECK_INT(iv_inotify_watch_register(&w), ==, 0);
+	dump();
+	says("iv_inotify_watch %p: wd %d, mask 0x%x, ", (void *)&w, w.wd,
+	     IN_ATTRIB);
+	says(", cookie %p\n", (void *)&cookie);
+	iv_inotify_watch_unregister(&w);
+	dump();
+	says_not("iv_inotify_watch");
+	iv_inotify_unregister(&in);
+	iv_deinit();
+}
+#endif
 
 TEST(a_line_that_is_too_long_ends_nevertheless)
 {

@@ -1237,6 +1237,42 @@ FATAL_TEST_ONCE(registered_twice_while_pending, "is already registered")
 	iv_event_register(&events[0]);
 }
 
+static void register_second(void *unused)
+{
+	(void)unused;
+	iv_event_register(&events[1]);
+}
+
+FATAL_TEST_ONCE(registered_twice_while_it_is_about_to_be_called,
+		"is already registered")
+{
+	iv_init();
+	add(0, register_second, NULL);
+	add(1, never_handler, NULL);
+	iv_event_post(&events[0]);
+	iv_event_post(&events[1]);
+	iv_main();
+}
+
+/* Memory that was never initialised may have any word. */
+TEST_ONCE(one_that_looks_pending_is_not_registered)
+{
+	iv_init();
+	add(0, trace, "a");
+	iv_event_post(&events[0]);
+	events[1] = events[0];
+	ivi_event(&events[1])->node.prev = NULL;
+	CHECK_INT(iv_event_register(&events[1]), ==, 0);
+	events[1].cookie = (void *)(uintptr_t)"b";
+	iv_event_post(&events[1]);
+	quit_after_turns(2);
+	iv_main();
+	CHECK_STR(traced(), "ab");
+	drop(1);
+	drop(0);
+	iv_deinit();
+}
+
 FATAL_TEST_ONCE(registered_twice_after_initialising_once_more,
 		"is already registered")
 {

@@ -3,6 +3,7 @@
  * fd_misuse.c - descriptors: what stops the program, and with which words.
  */
 #include "config.h"
+#include <iv_inspect.h>
 #include "poll/lab.h"
 
 #define NUMBER	100	/* as in the messages below */
@@ -46,6 +47,27 @@ FATAL_TEST(initialise_a_registered_one, "IV_FD_INIT: fd 100 is registered")
 	IV_FD_INIT(&fd);
 }
 
+/* What only looks like one that is registered may be initialised. */
+TEST(initialise_a_copy)
+{
+	struct iv_fd copy;
+	int fds[2];
+
+	iv_init();
+	make_pipe(fds);
+	IV_FD_INIT(&fd);
+	fd.fd = fds[0];
+	iv_fd_register(&fd);
+	copy = fd;
+	IV_FD_INIT(&copy);
+	CHECK_INT(copy.fd, ==, -1);
+	CHECK(!iv_fd_registered(&copy));
+	CHECK(iv_fd_registered(&fd));
+	iv_fd_unregister(&fd);
+	iv_deinit();
+	close_pair(fds);
+}
+
 static void register_it(void *unused)
 {
 	(void)unused;
@@ -66,6 +88,49 @@ TEST(initialise_one_that_has_lost_its_loop)
 	CHECK_INT(fd.fd, ==, -1);
 	iv_deinit();
 	close_pair(fds);
+}
+
+static struct iv_fd second;
+
+/* Both are ready: whoever comes first has the other's memory go. */
+static void forget_the_other(void *other)
+{
+	memset(other, 0, sizeof(struct iv_fd));
+}
+
+static void overwritten_while_ready(int timed)
+{
+	int fds[2];
+
+	prepare();
+	iv_metrics_time(timed);
+	make_pipe(fds);
+	poke(fds[1]);
+	CHECK_SYS(dup2(fds[0], NUMBER));
+	fd.handler_in = forget_the_other;
+	fd.cookie = &second;
+	iv_fd_register(&fd);
+	IV_FD_INIT(&second);
+	second.fd = fds[0];
+	second.handler_in = forget_the_other;
+	second.cookie = &fd;
+	iv_fd_register(&second);
+	iv_main();
+}
+
+FATAL_TEST(overwritten, "iv_main: iv_fd 0x")
+{
+	overwritten_while_ready(0);
+}
+
+FATAL_TEST_ONCE(overwritten_says_so, "was freed or overwritten while it was")
+{
+	overwritten_while_ready(0);
+}
+
+FATAL_TEST(overwritten_while_times_are_taken, "iv_main: iv_fd 0x")
+{
+	overwritten_while_ready(1);
 }
 
 FATAL_TEST(register_negative, "iv_fd_register: invalid fd -1")

@@ -453,6 +453,92 @@ TEST(both_go_on_in_the_same_handler)
 	end();
 }
 
+static void *post_the_first(void *unused)
+{
+	iv_event_post(&event);
+	return unused;
+}
+
+/* Not by the channel of the parent, which is open, and watched by nobody. */
+static void the_first_event(void *unused)
+{
+	pthread_t tid;
+
+	(void)unused;
+	IV_EVENT_INIT(&event);
+	event.handler = quit_handler;
+	CHECK_INT(iv_event_register(&event), ==, 0);
+	CHECK_INT(pthread_create(&tid, NULL, post_the_first, NULL), ==, 0);
+	iv_main();
+	pthread_join(tid, NULL);
+	iv_event_unregister(&event);
+	iv_deinit();
+}
+
+TEST(the_first_event_is_registered_in_a_child)
+{
+	iv_init();
+	IV_EVENT_INIT(&event);
+	event.handler = never_handler;
+	CHECK_INT(iv_event_register(&event), ==, 0);
+	iv_event_unregister(&event);
+	reap_child(fork_child(the_first_event, NULL));
+	the_first_event(NULL);
+}
+
+/* Two are ready, by what the first to be called takes away. */
+struct kicked {
+	struct iv_fd	fd;
+	int	fds[2];
+	struct kicked	*other;
+	unsigned	calls;
+};
+
+static void kick_other_and_fork(void *_k)
+{
+	struct kicked *k = _k;
+
+	if (k->calls++ > 0 || k->other->calls > 0) {
+		iv_fd_set_handler_in(&k->fd, NULL);
+		iv_quit();
+		return;
+	}
+	drain(k->fds[0]);
+	drain(k->other->fds[0]);
+	iv_fd_kick(&k->other->fd, 1, 0);
+	forked = (pid_t)CHECK_SYS(fork());
+}
+
+TEST(a_kick_goes_on_in_the_child)
+{
+	struct kicked k[2];
+	int i;
+
+	iv_init();
+	for (i = 0; i < 2; i++) {
+		make_pipe(k[i].fds);
+		poke(k[i].fds[1]);
+		k[i].other = &k[!i];
+		k[i].calls = 0;
+		IV_FD_INIT(&k[i].fd);
+		k[i].fd.fd = k[i].fds[0];
+		k[i].fd.cookie = &k[i];
+		k[i].fd.handler_in = kick_other_and_fork;
+		iv_fd_register(&k[i].fd);
+	}
+	iv_main();
+	CHECK_INT(k[0].calls, ==, 1);
+	CHECK_INT(k[1].calls, ==, 1);
+	for (i = 0; i < 2; i++) {
+		iv_fd_unregister(&k[i].fd);
+		close_pair(k[i].fds);
+	}
+	iv_deinit();
+	if (forked == 0)
+		_exit(0);
+	reap_child(forked);
+}
+
 /* The kernel's timer, where there is one, is set by then. */
 static int busy_turns;
 

@@ -441,7 +441,8 @@ TEST(it_ends_with_progress)
 	spin_first();
 	CHECK_INT(get().spinning, >, 0);
 	drain(fds[0].fd);
-	start_timer(0, 1, quit_handler);
+	/* Long enough for a wait, however slow the machine is. */
+	start_timer(0, 200, quit_handler);
 	iv_main();
 	CHECK_INT(get().spinning, ==, 0);
 	unwatch(0);

@@ -12,6 +12,7 @@
 #include <sys/resource.h>
 #include <iv_event.h>
 #include <iv_event_raw.h>
+#include <iv_loop.h>
 #include "harness/spy.h"
 #include "harness/test.h"
 
@@ -536,6 +537,16 @@ FATAL_TEST_ONCE(no_key, "iv_init: pthread_key_create: EAGAIN")
 {
 	spy_fail(SPY_KEY_CREATE, 1, 1, EAGAIN);
 	iv_init();
+}
+
+/* The thread is to be told of its end, then. */
+FATAL_TEST_ONCE(no_memory_to_enter_a_loop, "iv_loop_enter: out of memory")
+{
+	struct iv_loop *loop = iv_loop_new(NULL);
+
+	CHECK(loop != NULL);
+	spy_fail(SPY_SETSPECIFIC, 1, 1, ENOMEM);
+	iv_loop_enter(loop);
 }
 
 static int is_there, may_go;

@@ -13,9 +13,12 @@
 #include <iv_hook.h>
 #include <iv_loop.h>
 #include <iv_path.h>
+#include <iv_signal.h>
 #include <iv_wait.h>
 #include "harness/test.h"
 #include "loop/loop.h"
+#include "mod/watcher.h"
+#include "sys/sys.h"
 
 static struct iv_fd fd, other;
 static struct iv_task task, later;
@@ -149,6 +152,7 @@ static void take_modules_down(void)
 	iv_wait_interest_kill(&child, SIGKILL);
 	iv_wait_interest_unregister(&child);
 	iv_wait_any_unregister(&any);
+	settle();
 	CHECK_INT(waitpid(child.pid, NULL, 0), ==, child.pid);
 	iv_follow_unregister(&follow);
 	iv_path_unregister(&path);
@@ -287,6 +291,17 @@ BREAK(soonest_is_gone, "has lost its first")
 BREAK(limit_before_base, "has its base after its limit")
 {
 	loop->timers.q.base = loop->timers.q.limit + 1;
+}
+
+BREAK(base_before_the_beginning, "has its base after its limit")
+{
+	loop->timers.q.base = -1;
+}
+
+BREAK(base_beyond_a_timer, "is in the wrong place")
+{
+	loop->timers.q.base = ivi_timerq_deadline(&ivi_timer(&far)->node);
+	loop->timers.q.limit = loop->timers.q.base;
 }
 
 BREAK(due_not_given, "has not given all that was due")
@@ -443,6 +458,24 @@ BREAK(channel_watched_in_vain, "is watched for nothing")
 	ivi_fd(&loop->events.wake_fd)->state = IVI_FD_REGISTERED;
 }
 
+BREAK(channel_watched_but_closed, "is watched for nothing")
+{
+	loop->events.open = loop->events.native = false;
+	ivi_fd(&loop->events.wake_fd)->state = IVI_FD_REGISTERED;
+}
+
+BREAK(channel_watched_without_users, "is watched for nothing")
+{
+	loop->events.native = false;
+	loop->events.users = 0;
+	ivi_fd(&loop->events.wake_fd)->state = IVI_FD_REGISTERED;
+}
+
+BREAK(users_that_are_not_known, "has users whom nobody knows of")
+{
+	loop->events.known = false;
+}
+
 /* ---- The loop ------------------------------------------------------------- */
 
 BREAK(loop_of_nobody, "is not the one that runs")
@@ -533,4 +566,236 @@ BREAK(wait_any_overwritten, "has an iv_wait_any that was freed or overwritten")
 {
 	make_any();
 	IV_WAIT_ANY_INIT(&any);
+}
+
+/* ---- Inside of modules -------------------------------------------------------- */
+
+/* As mod/alarm.c begins them. */
+struct clock {
+	int	number;
+	int64_t	ahead;
+	struct iv_avl_tree	waiting;
+	struct iv_list_head	valid, stale;
+	struct iv_timer	guard;
+};
+
+struct waiting {
+	struct iv_avl_node	an;
+	struct iv_list_head	node;
+	struct clock	*clock;
+};
+
+static struct waiting *waiting(struct iv_alarm *a)
+{
+	return (struct waiting *)a->pad;
+}
+
+BREAK(alarm_not_linked_back, "has an iv_alarm that was freed or overwritten")
+{
+	waiting(&alarms[1])->node.prev = NULL;
+}
+
+BREAK(alarm_of_no_clock, "has an iv_alarm that was freed or overwritten")
+{
+	waiting(&alarms[0])->clock = NULL;
+}
+
+BREAK(alarm_without_its_place, "has not all iv_alarms in their order")
+{
+	iv_avl_tree_delete(&waiting(&alarms[0])->clock->waiting,
+			   &waiting(&alarms[0])->an);
+}
+
+BREAK(alarms_that_nobody_waits_for, "does not wait for the first iv_alarm")
+{
+	iv_timer_unregister(&waiting(&alarms[0])->clock->guard);
+}
+
+/* As mod/path.c and mod/follow.c have them: the mark, and what begins with a
+   watch. */
+struct watched {
+	uint32_t	registered;
+	struct ivi_watch	*watch;
+};
+
+static struct ivi_watch *watch_of(void *pad)
+{
+	return ((struct watched *)pad)->watch;
+}
+
+static struct iv_list_head some_queue = IV_LIST_HEAD_INIT(some_queue);
+
+BREAK(watch_of_another_struct, "has an iv_path or iv_follow that was freed")
+{
+	static struct ivi_watch copy;
+
+	((struct watched *)(void *)path.pad)->watch = &copy;
+}
+
+BREAK(follow_of_another_struct, "has an iv_path or iv_follow that was freed")
+{
+	static struct ivi_watch copy;
+
+	((struct watched *)(void *)follow.pad)->watch = &copy;
+}
+
+BREAK(name_of_a_follower_changed, "has an iv_path or iv_follow that was freed")
+{
+	follow.pathname++;
+}
+
+BREAK(watch_of_another_loop, "has what is another's")
+{
+	watch_of(path.pad)->watcher = NULL;
+}
+
+BREAK(watch_with_other_marks, "has what is another's")
+{
+	watch_of(path.pad)->marks = NULL;
+}
+
+BREAK(suspended_and_in_a_queue, "looks at what is suspended")
+{
+	struct ivi_watch *w = watch_of(follow.pad);
+
+	w->asleep = true;
+	iv_list_add_tail(&w->queue, &some_queue);
+}
+
+BREAK(suspended_and_timed, "looks at what is suspended")
+{
+	struct ivi_watch *w = watch_of(follow.pad);
+
+	w->asleep = true;
+	if (!iv_timer_registered(&w->timer))
+		make_timer(&w->timer, 100000);
+}
+
+BREAK(something_to_look_at, "has something to look at and will not")
+{
+	watch_of(path.pad)->what = IVI_LOOK_NAME;
+}
+
+BREAK(nothing_is_heard, "does not look at what it does not hear of")
+{
+	struct ivi_watch *w = watch_of(path.pad);
+
+	w->unheard = IVI_LOOK_NAME;
+	if (iv_timer_registered(&w->timer))
+		iv_timer_unregister(&w->timer);
+}
+
+BREAK(held_for_nobody, "does not keep the loop as it has to")
+{
+	iv_list_del_init(&watch_of(path.pad)->all);
+	iv_list_del_init(&watch_of(follow.pad)->all);
+}
+
+/* As mod/watcher.c begins it, in its slot. */
+struct watcher {
+	struct iv_fd	hints;
+	bool	tried;
+	struct iv_timer	hold;
+	struct ivi_marks	marks;
+	struct iv_list_head	all, next, round, unsettled;
+};
+
+static void wait_in(struct iv_list_head *queue)
+{
+	struct ivi_watch *w = watch_of(follow.pad);
+
+	w->what = 0;
+	iv_list_del(&w->queue);
+	iv_list_add_tail(&w->queue, queue);
+}
+
+static struct watcher *watcher(void)
+{
+	return loop->tls.slot[IVI_SLOT_WATCHER];
+}
+
+BREAK(nobody_looks_next, "has a queue that nobody works off")
+{
+	wait_in(&watcher()->next);
+}
+
+BREAK(nobody_goes_on_looking, "has a queue that nobody works off")
+{
+	wait_in(&watcher()->round);
+}
+
+BREAK(nobody_settles, "has a queue that nobody works off")
+{
+	wait_in(&watcher()->unsettled);
+}
+
+/* As mod/wait_any.c begins it. */
+struct any {
+	struct iv_wait_any	*any;
+};
+
+BREAK(children_looked_at_for_nobody, "looks at children for no iv_wait_any")
+{
+	struct any *t;
+
+	make_any();
+	t = loop->tls.slot[IVI_SLOT_WAIT_ANY];
+	t->any = NULL;
+}
+
+/* As mod/wait.c has them, in their slot. */
+struct children {
+	struct iv_signal	sigchld;
+	struct iv_event	hold;
+	struct iv_timer	again;
+	struct iv_task	rest;
+	int64_t	rested;
+	unsigned	hooked;
+	bool	held;
+	unsigned	count, blind;
+	struct iv_list_head	living, sweeping, ended;
+};
+
+static struct children *children(void)
+{
+	make_children();
+	return loop->tls.slot[IVI_SLOT_WAIT];
+}
+
+BREAK(children_miscounted, "has not as many iv_wait_interests as it counts")
+{
+	children()->count++;
+}
+
+BREAK(blind_children_miscounted, "has not as many children without pidfd")
+{
+	children()->blind++;
+}
+
+BREAK(children_that_do_not_hold, "does not keep the loop running for iv_wait")
+{
+	struct children *t = children();
+
+	t->held = false;
+	t->hooked = 0;
+}
+
+BREAK(living_child_among_the_dead, "has an iv_wait_interest in the wrong list")
+{
+	struct children *t = children();
+
+	iv_list_splice_tail_init(&t->living, &t->ended);
+}
+
+BREAK(living_child_not_linked_back, "has an iv_wait_interest in the wrong list")
+{
+	children()->living.prev = NULL;
+}
+
+BREAK(swept_child_not_linked_back, "has an iv_wait_interest in the wrong list")
+{
+	struct children *t = children();
+
+	iv_list_splice_tail_init(&t->living, &t->sweeping);
+	t->sweeping.prev = NULL;
 }

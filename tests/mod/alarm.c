@@ -1028,6 +1028,31 @@ TEST(centuries_never_pass)
 	end();
 }
 
+/* The wall shows less than the clock of timers, to whose end it is less far. */
+TEST(the_end_of_all_clocks)
+{
+	struct iv_timer t;
+	int64_t at;
+
+	if (sizeof(time_t) == 4)
+		SKIP("that comes sooner");
+	begin();
+	spy_wall_set(-(spy_clock() / 2));
+	make(0, 0, 0, never_handler, NULL);
+	alarms[0].at.tv_sec = (time_t)INT64_MAX;
+	CHECK_INT(iv_alarm_register(&alarms[0]), ==, 0);
+	at = spy_wall() + MINUTE;
+	add(1, at, 0, note_call, &alarms[1]);
+	run(1);
+	check_call(0, at);
+	spy_reset();
+	timer_after(&t, 1000, quit_handler, NULL);
+	iv_timer_register(&t);
+	iv_main();
+	CHECK_INT(spy_count(SPY_WAIT), <, 20);
+	end();
+}
+
 /* ---- Forked children ------------------------------------------------------- */
 
 static void go_on(void *unused)

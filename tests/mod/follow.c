@@ -722,7 +722,8 @@ FILE_TEST(suspended_and_resumed)
 	append("log", "last");
 	CHECK_STR(told(), "r:data :last ");
 
-	/* Too short for anybody to notice. */
+	/* Too short for anybody to notice; to say it twice is no more. */
+	iv_follow_set_handler(&r->follow, NULL);
 	iv_follow_set_handler(&r->follow, NULL);
 	iv_follow_set_handler(&r->follow, happened);
 	CHECK_STR(told(), "");
@@ -744,6 +745,31 @@ FILE_TEST(suspended_from_the_beginning)
 	CHECK_STR(told(), "");
 	iv_follow_set_handler(&r->follow, happened);
 	CHECK_STR(told(), "r:data :xt ");
+	drop_reader(r);
+	rig_end();
+}
+
+static void stay_suspended(void *_r)
+{
+	struct reader *r = _r;
+
+	append("log", "text");
+	CHECK_STR(told(), "");
+	iv_follow_set_handler(&r->follow, happened);
+	CHECK_STR(told(), "r:data :text ");
+}
+
+FILE_TEST(suspended_before_a_fork)
+{
+	struct reader *r;
+
+	rig_start();
+	put("log", "");
+	r = at_end("log", "r");
+	iv_follow_set_handler(&r->follow, NULL);
+	CHECK_STR(told(), "");
+	reap_child(fork_child(stay_suspended, r));
+	CHECK_STR(told(), "");
 	drop_reader(r);
 	rig_end();
 }

@@ -3,7 +3,9 @@
  * path.c - tests of iv_path.
  */
 #include <fcntl.h>
+#include <limits.h>
 #include <setjmp.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -62,6 +64,12 @@ FILE_TEST(each_member_counts)
 	times[1].tv_nsec = 2;
 	CHECK_SYS(utimensat(AT_FDCWD, at("file"), times, 0));
 	CHECK_STR(told(), "p:time ");
+	if (geteuid() == 0) {
+		CHECK_SYS(chown(at("file"), 65534, (gid_t)-1));
+		CHECK_STR(told(), "p:time ");
+		CHECK_SYS(chown(at("file"), (uid_t)-1, 65534));
+		CHECK_STR(told(), "p:time ");
+	}
 	replace("file", "text");
 	CHECK_STR(told(), "p:other ");
 	drop_path(p);
@@ -509,6 +517,100 @@ FILE_TEST(links_that_grow_beyond_all_paths)
 	p = new_path(at("l/x"), "p");
 	iv_path_refresh(p);
 	CHECK_STR(told(), "");
+	drop_path(p);
+	rig_end();
+}
+
+/* What is to come after it does not fit: so it is looked at in intervals. */
+FILE_TEST(a_link_that_is_too_long_for_the_rest)
+{
+	char text[4002], name[PATH_MAX];
+	struct iv_path *p;
+	size_t n;
+
+	rig_start();
+	make_dir("d");
+	put("d/file", "text");
+	for (n = 0; n < 4000; n += 2)
+		memcpy(text + n, "./", 2);
+	strcpy(text + n, "d");
+	soft_link(text, "l");
+	n = (size_t)snprintf(name, sizeof(name), "%s", at("l"));
+	while (n < 300)
+		n += (size_t)snprintf(name + n, sizeof(name) - n, "/.");
+	snprintf(name + n, sizeof(name) - n, "/file");
+	p = new_path(name, "p");
+	append("d/file", "more");
+	until_told();
+	CHECK_STR(told(), "p:size ");
+	drop_path(p);
+	rig_end();
+}
+
+/* Eight names of 250 letters below NAME. */
+static const char *deep_below(const char *name, char *text, size_t size,
+			      bool make)
+{
+	size_t n = (size_t)snprintf(text, size, "%s", name);
+	int i;
+
+	for (i = 0; i < 8; i++) {
+		n += (size_t)snprintf(text + n, size - n, "/%0250d", i);
+		if (make)
+			CHECK_SYS(mkdir(text, 0700));
+	}
+	return text;
+}
+
+static void remove_deep_below(const char *name, char *text, size_t size)
+{
+	deep_below(name, text, size, false);
+	while (strlen(text) > strlen(name)) {
+		CHECK_SYS(rmdir(text));
+		*strrchr(text, '/') = '\0';
+	}
+}
+
+/* The kernel does not mind how long the way is in all. */
+FILE_TEST(a_way_that_is_longer_than_a_path)
+{
+	char name[PATH_MAX + 256], text[PATH_MAX];
+	struct iv_path *p;
+
+	rig_start();
+	make_dir("d");
+	deep_below(at("d"), text, sizeof(text), true);
+	soft_link(text + strlen(tmpdir()) + 1, "l");
+	deep_below(at("l"), text, sizeof(text), true);
+	/* All of it fits when the link has been put in its place. */
+	snprintf(name, sizeof(name), "%s/%076d", text, 8);
+	p = new_path(name, "p");
+	CHECK_STR(told(), "");
+	CHECK_SYS(mkdir(name, 0700));
+	until_told();
+	CHECK_STR(told(), "p:new ");
+	CHECK_SYS(rmdir(name));
+	until_told();
+	CHECK_STR(told(), "p:gone ");
+	drop_path(p);
+	remove_deep_below(at("l"), text, sizeof(text));
+	remove_deep_below(at("d"), text, sizeof(text));
+	rig_end();
+}
+
+/* The directory in which it would appear is no one's to remove. */
+FILE_TEST(a_link_to_a_name_below_the_root)
+{
+	struct iv_path *p;
+
+	rig_start();
+	soft_link("/there-is-no-such-name", "l");
+	p = new_path(at("l"), "p");
+	CHECK_STR(told(), "");
+	put("file", "text");
+	delete("l");
+	soft_link("file", "l");
+	CHECK_STR(told(), "p:new ");
 	drop_path(p);
 	rig_end();
 }

@@ -1458,6 +1458,15 @@ FATAL_TEST_ONCE(unregistering_a_bad_number, "there is no signal 65536")
 	iv_signal_unregister(&sig);
 }
 
+FATAL_TEST_ONCE(unregistering_a_negative_number, "there is no signal -1")
+{
+	struct iv_signal sig;
+
+	iv_init();
+	set(&sig, -1, 0, never_handler, NULL);
+	iv_signal_unregister(&sig);
+}
+
 FATAL_TEST_ONCE(unregistering_in_another_thread, "belongs to another thread")
 {
 	struct iv_signal sig;

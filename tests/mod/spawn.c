@@ -4,7 +4,9 @@
  */
 #include "config.h"
 #include <fcntl.h>
+#include <limits.h>
 #include <signal.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -648,7 +650,15 @@ SPAWN_TEST(stop_is_polite_first)
 
 SPAWN_TEST(stop_loses_patience)
 {
+	/* Long, beyond the end of the clock, and beyond all numbers. */
+	const time_t patience[] = {
+		1000000000,
+		sizeof(time_t) == 8 ? (time_t)INT64_C(9223372036) : INT_MAX,
+		sizeof(time_t) == 8 ? (time_t)INT64_MAX : INT_MAX,
+	};
+	struct iv_timer t;
 	struct job j;
+	int i;
 
 	iv_init();
 	sleeper(&j, "trap '' TERM;", 0);
@@ -658,10 +668,14 @@ SPAWN_TEST(stop_loses_patience)
 	CHECK_INT(WTERMSIG(j.status), ==, SIGKILL);
 	close_pipes(&j);
 	sleeper(&j, "trap '' TERM;", IV_SPAWN_GROUP);
-	iv_spawn_stop(&j.s, 1000000000);
-	quit_after_turns(3);
-	iv_main();
-	CHECK_INT(j.ends, ==, 0);
+	for (i = 0; i < 3; i++) {
+		iv_spawn_stop(&j.s, patience[i]);
+		/* Who is killed would have gone by then. */
+		timer_after(&t, 20, quit_handler, NULL);
+		iv_timer_register(&t);
+		iv_main();
+		CHECK_INT(j.ends, ==, 0);
+	}
 	iv_spawn_stop(&j.s, 0);
 	run_to_end(&j);
 	CHECK_INT(WTERMSIG(j.status), ==, SIGKILL);
@@ -908,12 +922,33 @@ static void begin_anew(void *unused)
 	iv_deinit();
 }
 
+/* What it is to execute is set, and nothing else. */
+static void start_the_same(void *unused)
+{
+	char exits[] = "exit 2", *argv[] = { sh, dash_c, exits, NULL };
+	int i;
+
+	(void)unused;
+	inherited.s.argv = argv;
+	for (i = 0; i < 3; i++)
+		inherited.s.fd[i] = IV_SPAWN_NULL;
+	start(&inherited);
+	while (inherited.ends == 0) {
+		quit_after_turns(2);
+		iv_main();
+	}
+	CHECK_INT(WEXITSTATUS(inherited.status), ==, 2);
+	iv_deinit();
+	CHECK_INT(inherited.ends, ==, 1);
+}
+
 TEST(forked_children)
 {
 	iv_init();
 	sleeper(&inherited, "", 0);
 	reap_child(fork_child(go_on, NULL));
 	reap_child(fork_child(begin_anew, NULL));
+	reap_child(fork_child(start_the_same, NULL));
 	CHECK_INT(iv_spawn_running(&inherited.s), ==, 1);
 	close_pipes(&inherited);
 	run_to_end(&inherited);

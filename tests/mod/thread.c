@@ -393,6 +393,11 @@ TEST(list_of_children)
 	const char *text;
 
 	iv_init();
+	capture();
+	iv_thread_list_children();
+	snprintf(want, sizeof(want), "tid\tname\n%lu\tself\n",
+		 iv_get_thread_id());
+	CHECK_STR(end_capture(), want);
 	child_start(&a, name);
 	strcpy(name, "eel");
 	child_start(&b, NULL);

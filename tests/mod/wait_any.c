@@ -907,6 +907,25 @@ FATAL_TEST_ONCE(unregistering_in_another_thread, "belongs to another thread")
 	loop_thread_call(t, drop, &any);
 }
 
+/* That has been refused one of its own. */
+static void refused_and_drop(void *a)
+{
+	static struct iv_wait_any second;
+
+	set(&second, note_end);
+	CHECK_ERRNO(iv_wait_any_register(&second), EBUSY);
+	iv_wait_any_unregister(a);
+}
+
+FATAL_TEST_ONCE(unregistering_in_a_thread_that_was_refused,
+		"belongs to another thread")
+{
+	struct loop_thread *t = loop_thread_start(NULL, NULL, NULL);
+
+	begin();
+	loop_thread_call(t, refused_and_drop, &any);
+}
+
 FATAL_TEST_ONCE(without_a_handler, "has no handler")
 {
 	iv_init();

@@ -1081,3 +1081,152 @@ TEST_ONCE(exceptional_conditions_refused_too_late)
 	CHECK_SYS(close(fds[1]));
 	iv_deinit();
 }
+
+TEST_ONCE(exceptional_conditions_refused_at_once)
+{
+	static const int errs[] = { ENOMEM, EBADF, EINVAL };
+	struct watch w;
+	int fds[2], i;
+
+	be("macos");
+	iv_init();
+	connect_pair(fds);
+	watch_init(&w, fds[0], "e");
+	iv_fd_set_flags(&w.fd, IV_FD_PRI);
+	for (i = 0; i < 3; i++) {
+		emu_fail_change(1, errs[i]);
+		CHECK_ERRNO(iv_fd_register_try(&w.fd),
+			    errs[i] == EINVAL ? EOPNOTSUPP : errs[i]);
+	}
+	/* What was accepted is taken back. */
+	emu_fail_change(2, ENOMEM);
+	CHECK_ERRNO(iv_fd_register_try(&w.fd), ENOMEM);
+	CHECK_SYS(send(fds[1], "!", 1, MSG_OOB));
+	check_no_spin();
+	CHECK_SYS(iv_fd_register_try(&w.fd));
+	turns(1);
+	CHECK_STR(watch_seen(&w, 1), "e");
+	watch_end(&w);
+	CHECK_SYS(close(fds[1]));
+	iv_deinit();
+}
+
+/* The second change of those that are made with the wait. */
+static void refused_with_the_wait(int err, const char *seen)
+{
+	struct watch w;
+	int fds[2];
+
+	iv_init();
+	connect_pair(fds);
+	watch_init(&w, fds[0], "ie");
+	iv_fd_set_flags(&w.fd, IV_FD_PRI | IV_FD_RAW);
+	emu_fail_change(2, err);
+	iv_fd_register(&w.fd);
+	turns(1);
+	CHECK_STR(watch_seen(&w, 1), seen);
+	turns(2);
+	check_no_spin();
+	CHECK_STR(watch_seen(&w, 0), "");
+	if (err == ENOMEM)
+		watch_urgent(&w, fds[1]);
+	poke(fds[1]);
+	watch_seen(&w, 9);
+	turns(1);
+	CHECK(strchr(watch_seen(&w, 1), 'i') != NULL);
+	watch_end(&w);
+	CHECK_SYS(close(fds[1]));
+	iv_deinit();
+}
+
+/* For want of memory it is tried again; what is not there needs no word. */
+TEST_ONCE(exceptional_conditions_refused_with_the_wait)
+{
+	fence_allow(FENCE_KERNEL, "what was refused is taken out, too");
+	be("macos");
+	refused_with_the_wait(ENOMEM, "");
+	refused_with_the_wait(EINVAL, "ei");
+	refused_with_the_wait(ENOENT, "");
+}
+
+/* ---- Directions that are not there ------------------------------------------------ */
+
+/* Edges are asked for in both. */
+KQUEUE_TEST(edges_of_one_direction)
+{
+	struct watch w;
+	int fds[2];
+
+	iv_init();
+	make_socketpair(fds);
+	watch_init(&w, fds[0], "ioe");
+	iv_fd_set_flags(&w.fd, IV_FD_EDGE | IV_FD_RAW);
+	emu_fail_change(2, EINVAL);
+	iv_fd_register(&w.fd);
+	turns(2);
+	CHECK_STR(watch_seen(&w, 0), "");
+	poke(fds[1]);
+	turns(1);
+	CHECK_STR(watch_seen(&w, 1), "i");
+	watch_end(&w);
+	CHECK_SYS(close(fds[1]));
+	iv_deinit();
+}
+
+KQUEUE_TEST(edges_of_no_direction)
+{
+	struct watch w;
+	int fds[2];
+
+	iv_init();
+	make_pipe(fds);
+	watch_init(&w, fds[0], "ie");
+	iv_fd_set_flags(&w.fd, IV_FD_EDGE | IV_FD_RAW);
+	emu_fail_change(1, EINVAL);
+	iv_fd_register(&w.fd);
+	turns(2);
+	CHECK_STR(watch_seen(&w, 1), "ei");
+	watch_end(&w);
+	CHECK_SYS(close(fds[1]));
+	iv_deinit();
+}
+
+/* It is asked once more. */
+KQUEUE_TEST(no_memory_to_ask_for_the_other_direction)
+{
+	struct watch w;
+	int fds[2];
+
+	iv_init();
+	make_socketpair(fds);
+	watch_start(&w, fds[0], "ie");
+	turns(1);
+	CHECK_SYS(close(fds[1]));
+	emu_fail_change(1, ENOMEM);
+	turns(1);
+	CHECK_STR(watch_seen(&w, 1), "ei");
+	watch_end(&w);
+	iv_deinit();
+}
+
+/* A device that cannot be read is not asked for that. */
+KQUEUE_TEST(a_device_for_writing)
+{
+	struct watch w;
+	int fd, master = (int)CHECK_SYS(posix_openpt(O_RDWR | O_NOCTTY));
+
+	CHECK_SYS(grantpt(master));
+	CHECK_SYS(unlockpt(master));
+	fd = (int)CHECK_SYS(open(ptsname(master), O_WRONLY | O_NOCTTY));
+	iv_init();
+	watch_start(&w, fd, "ioe");
+	turns(1);
+	CHECK_STR(watch_seen(&w, 1), "o");
+	watch_set(&w, "ie");
+	turns(1);
+	check_no_spin();
+	CHECK_STR(watch_seen(&w, 0), "");
+	watch_end(&w);
+	CHECK_SYS(close(master));
+	iv_deinit();
+}

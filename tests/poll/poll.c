@@ -262,6 +262,14 @@ static void check_limit(unsigned limit)
 		drain(many[i].fd.fd);
 		watch_set(&many[i], "i");
 	}
+	turns(2);
+	if (limit > 0) {
+		poke(ends[MANY - 1]);
+		iv_fd_set_handler_in(&many[MANY - 1].fd, quit_handler);
+		iv_main();
+		drain(many[MANY - 1].fd.fd);
+		watch_set(&many[MANY - 1], "i");
+	}
 	lab_reset();
 	timer_after(&timer, 30, quit_handler, NULL);
 	iv_timer_register(&timer);
@@ -291,6 +299,14 @@ POLL_TEST(limit_below_what_is_watched)
 	CHECK_INT(lab_waits(), ==, 1);
 	end_many();
 	iv_deinit();
+}
+
+/* ... and at the moment it is asked in parts. */
+TEST_ONCE(limit_lowered_while_it_is_asked_in_parts)
+{
+	choose("poll");
+	check_wait_error(LAB_POLL, EINVAL, 2);
+	check_wait_error(LAB_POLL, EINVAL, 3);
 }
 
 static void fail_wait(const char *method, enum lab_call wait)

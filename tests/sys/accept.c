@@ -10,6 +10,13 @@
 #include "harness/test.h"
 #include "sys/sys.h"
 
+#ifndef SYS_fcntl
+#define SYS_fcntl	(-1)
+#endif
+#ifndef SYS_ioctl
+#define SYS_ioctl	(-1)
+#endif
+
 #define MSEC	INT64_C(1000000)
 #define SEC	INT64_C(1000000000)
 
@@ -330,6 +337,37 @@ TEST(without_accept4)
 	}
 	CHECK_INT(l.paused, ==, 0);
 	CHECK_INT(broken, ==, 0);
+	stop();
+}
+
+/* In a thread: what it denies the harness needs. */
+static void *accept_without_flags(void *unused)
+{
+	struct sockaddr_storage from;
+	socklen_t len;
+
+	refuse(ENOSYS, 1000);
+	accept_error = 0;
+	deny_syscall(SYS_ioctl, EPERM);
+	deny_syscall(SYS_fcntl, EPERM);
+	CHECK_INT(ivi_accept(l.fd, &from, &len), ==, -ECONNABORTED);
+	return unused;
+}
+
+/* A connection that cannot be made as it has to be is none. */
+TEST_ONCE(without_flags)
+{
+	pthread_t tid;
+	char c;
+	int fd;
+
+	start();
+	fd = client();
+	CHECK_INT(pthread_create(&tid, NULL, accept_without_flags, NULL), ==,
+		  0);
+	pthread_join(tid, NULL);
+	CHECK_INT(read(fd, &c, 1), ==, 0);
+	CHECK_SYS(close(fd));
 	stop();
 }
 

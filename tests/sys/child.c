@@ -8,6 +8,10 @@
 #include <signal.h>
 #include <stdarg.h>
 #include <stdlib.h>
+#ifdef HAVE_PIDFD
+#include <sys/personality.h>
+#endif
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include "sys/child.h"
 #include "sys/sys.h"
@@ -95,11 +99,44 @@ TEST_ONCE(reap)
 	CHECK_ERRNO(waitpid(-1, NULL, WNOHANG), ECHILD);
 }
 
+static void return_at_once(void *unused)
+{
+	(void)unused;
+}
+
+TEST_ONCE(a_function_that_returns_ends_the_child)
+{
+	pid_t pid = ivi_vfork(return_at_once, NULL);
+	int status;
+
+	CHECK_INT(pid, >, 0);
+	CHECK_INT(waitpid(pid, &status, 0), ==, pid);
+	CHECK(WIFEXITED(status));
+	CHECK_INT(WEXITSTATUS(status), ==, 127);
+}
+
+#ifdef SYS_waitid
+/* There being none is not the only reason. */
+TEST_ONCE(no_child_can_be_waited_for)
+{
+	deny_syscall(SYS_waitid, EPERM);
+	CHECK_INT(ivi_child_dead(), ==, -EPERM);
+	CHECK(ivi_child_maybe_stopped());
+}
+#endif
+
 /* ---- SIGCHLD ------------------------------------------------------------------------ */
 
 static void handle(int signum)
 {
 	(void)signum;
+}
+
+static void handle_info(int signum, siginfo_t *info, void *context)
+{
+	(void)signum;
+	(void)info;
+	(void)context;
 }
 
 TEST_ONCE(whose_sigchld_is)
@@ -118,8 +155,23 @@ TEST_ONCE(whose_sigchld_is)
 	CHECK_SYS(sigaction(SIGCHLD, &sa, NULL));
 	CHECK(!ivi_sigchld_is_free());
 	CHECK(ivi_children_vanish());
+	sa.sa_flags = SA_SIGINFO;
+	sa.sa_sigaction = handle_info;
+	CHECK_SYS(sigaction(SIGCHLD, &sa, NULL));
+	CHECK(!ivi_sigchld_is_free());
+	CHECK(!ivi_children_vanish());
 	signal(SIGCHLD, SIG_DFL);
 }
+
+#ifdef SYS_rt_sigaction
+/* Then it is not ours to take over, but it could not be anybody's. */
+TEST_ONCE(sigchld_that_cannot_be_asked_for)
+{
+	deny_syscall(SYS_rt_sigaction, EPERM);
+	CHECK(ivi_sigchld_is_free());
+	CHECK(!ivi_children_vanish());
+}
+#endif
 
 /* ---- Descriptors of processes ------------------------------------------------------- */
 
@@ -177,6 +229,56 @@ TEST_ONCE(the_resource_usage_by_a_pidfd)
 	CHECK_INT(usage.ru_stime.tv_usec, ==, wanted.ru_stime.tv_usec);
 	close(fd);
 }
+
+/* In a directory that is removed, where the kernel puts them there. */
+static void dump_core(void *unused)
+{
+	struct rlimit rl;
+
+	(void)unused;
+	CHECK_SYS(chdir(tmpdir()));
+	CHECK_SYS(getrlimit(RLIMIT_CORE, &rl));
+	rl.rlim_cur = rl.rlim_max;
+	CHECK_SYS(setrlimit(RLIMIT_CORE, &rl));
+	signal(SIGQUIT, SIG_DFL);
+	raise(SIGQUIT);
+}
+
+static bool dumps_stay_here(void)
+{
+	int fd = open("/proc/sys/kernel/core_pattern", O_RDONLY);
+	char c = '/';
+
+	if (fd >= 0 && read(fd, &c, 1) < 0)
+		c = '/';
+	close(fd);
+	return c != '/' && c != '|';
+}
+
+TEST_ONCE(a_core_dump_by_a_pidfd)
+{
+	struct rusage usage;
+	siginfo_t info;
+	bool has_usage;
+	int status, fd;
+	pid_t pid;
+
+	if (!dumps_stay_here())
+		SKIP("core dumps go elsewhere");
+	tmpdir();
+	pid = fork_child(dump_core, NULL);
+	fd = need_pidfd(pid);
+	CHECK_SYS(waitid(P_PID, (id_t)pid, &info, WEXITED | WNOWAIT));
+	CHECK_INT(ivi_child_poll(pid, fd, &status, &usage, &has_usage), ==, 1);
+	CHECK_SYS(close(fd));
+	if (info.si_code != CLD_DUMPED)
+		SKIP("no core dump");
+	CHECK(ivi_child_ended(status));
+	CHECK(WIFSIGNALED(status));
+	CHECK(WCOREDUMP(status));
+	CHECK_INT(WTERMSIG(status), ==, SIGQUIT);
+}
+
 static int readable(int fd, int ms)
 {
 	struct pollfd pfd = { .fd = fd, .events = POLLIN };
@@ -308,6 +410,74 @@ TEST_ONCE(somebody_elses_status_is_kept)
 	check_early(-ECHILD);
 }
 
+/* Not that of somebody else who has its number. */
+static void leave_a_member(void *unused)
+{
+	(void)unused;
+	CHECK_SYS(setpgid(0, 0));
+	if (CHECK_SYS(fork()) == 0)
+		wait_for_signals(NULL);
+}
+
+TEST_ONCE(the_group_of_one_that_has_gone)
+{
+	int fds[2], status;
+	pid_t pid;
+	int fd;
+	char c;
+
+	make_pipe(fds);
+	pid = fork_child(leave_a_member, NULL);
+	fd = need_pidfd(pid);
+	CHECK_SYS(close(fds[1]));
+	await_state(pid, WEXITED);
+	CHECK_INT(ivi_child_kill_group(pid, fd, 0), ==, 0);
+	CHECK_INT(waitpid(pid, &status, 0), ==, pid);
+	CHECK_ERRNO(ivi_child_kill_group(pid, fd, SIGKILL), ESRCH);
+	CHECK_SYS(kill(-pid, 0));
+	CHECK_INT(ivi_child_kill_group(pid, -1, SIGKILL), ==, 0);
+	CHECK_INT(read(fds[0], &c, 1), ==, 0);
+	CHECK_SYS(close(fds[0]));
+	CHECK_SYS(close(fd));
+}
+
+/* Nobody's child may be one whose status the kernel keeps, or has yet to. */
+TEST_ONCE(children_that_vanish)
+{
+	struct rusage usage;
+	bool has_usage;
+	int status = 0, fd, self;
+	pid_t pid;
+
+	signal(SIGCHLD, SIG_IGN);
+	pid = fork_child(wait_for_signals, NULL);
+	fd = need_pidfd(pid);
+	self = need_pidfd(getpid());
+	CHECK_INT(ivi_child_poll(getpid(), self, &status, &usage, &has_usage),
+		  ==, -ECHILD);
+	CHECK_INT(ivi_child_kill(pid, fd, SIGKILL), ==, 0);
+	CHECK_INT(readable(fd, -1), ==, 1);
+	if (ivi_pidfd_keeps_status()) {
+		CHECK_INT(ivi_child_poll(pid, fd, &status, &usage, &has_usage),
+			  ==, 1);
+		CHECK(WIFSIGNALED(status));
+		CHECK_INT(WTERMSIG(status), ==, SIGKILL);
+		CHECK(!has_usage);
+	}
+	deny_syscall(SYS_ioctl, ENOTTY);
+	CHECK_INT(ivi_child_poll(pid, fd, &status, &usage, &has_usage), ==,
+		  -ECHILD);
+	CHECK_SYS(close(self));
+	CHECK_SYS(close(fd));
+	signal(SIGCHLD, SIG_DFL);
+}
+
+TEST_ONCE(an_older_kernel_keeps_nothing)
+{
+	CHECK_SYS(personality(UNAME26));
+	CHECK(!ivi_pidfd_keeps_status());
+}
+
 /* All that is done by them, or nothing. */
 TEST_ONCE(half_of_pidfds_is_none)
 {
@@ -319,6 +489,31 @@ TEST_ONCE(half_of_pidfds_is_none)
 TEST_ONCE(pidfds_that_cannot_be_waited_for)
 {
 	deny_syscall(SYS_waitid, EINVAL);
+	CHECK(!ivi_pidfds());
+}
+
+/* A filter may come later. */
+TEST_ONCE(pidfds_that_are_refused_from_now_on)
+{
+	pid_t pid = fork_child(exit_with, (void *)3);
+	int fd = need_pidfd(pid);
+	struct rusage usage;
+	bool has_usage;
+	int status;
+
+	await_state(pid, WEXITED);
+	deny_syscall(SYS_waitid, EPERM);
+	CHECK_INT(ivi_child_poll(pid, fd, &status, &usage, &has_usage), ==, 1);
+	CHECK_INT(WEXITSTATUS(status), ==, 3);
+	CHECK_SYS(close(fd));
+	pid = fork_child(exit_with, (void *)3);
+	fd = need_pidfd(pid);
+	ivi_child_reap(pid, fd);
+	CHECK_ERRNO(waitpid(-1, NULL, WNOHANG), ECHILD);
+	CHECK_SYS(close(fd));
+	CHECK(ivi_pidfds());
+	deny_syscall(SYS_pidfd_open, EPERM);
+	CHECK_INT(ivi_pidfd_open(getpid()), ==, -ENOSYS);
 	CHECK(!ivi_pidfds());
 }
 
@@ -334,5 +529,20 @@ TEST_ONCE(pidfds_are_absent)
 	deny_syscall(SYS_pidfd_open, EPERM);
 	CHECK_INT(ivi_pidfd_open(getpid()), ==, -ENOSYS);
 	CHECK_INT(ivi_pidfd_open(getpid()), ==, -ENOSYS);
+}
+#else
+/* A number that they are given means nothing then. */
+TEST_ONCE(states_without_pidfds)
+{
+	CHECK(!ivi_pidfds());
+	CHECK_INT(ivi_pidfd_open(getpid()), ==, -ENOSYS);
+	CHECK(!ivi_pidfd_keeps_status());
+	check_states(fork_child(wait_for_signals, NULL), 0);
+}
+
+TEST_ONCE(reap_without_pidfds)
+{
+	ivi_child_reap(fork_child(exit_with, (void *)3), 0);
+	CHECK_ERRNO(waitpid(-1, NULL, WNOHANG), ECHILD);
 }
 #endif

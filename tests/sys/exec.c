@@ -205,6 +205,12 @@ EXEC_TEST(a_search_in_path)
 	CHECK_SYS(setenv("PATH", "/nonexistent:", 1));
 	CHECK_STR(output(argv, flags), "prog arg\n");
 	CHECK_SYS(chdir("/"));
+	/* Nor does what is wrong with a name make another be taken. */
+	make_path(path, sizeof(path), "one/echo");
+	CHECK_SYS(symlink("echo", path));
+	snprintf(search, sizeof(search), "%s:/bin", dir);
+	CHECK_SYS(setenv("PATH", search, 1));
+	check_missing("echo", flags, ELOOP);
 	CHECK_SYS(unsetenv("PATH"));
 	CHECK_STR(output((char *[]) { strcpy(name, "echo"), arg, NULL },
 			 flags), "arg\n");
@@ -406,6 +412,32 @@ TEST_ONCE(the_same_without_proc)
 	limit_fds(2000);
 	reap_child(fork_child(look_without_proc, NULL));
 }
+
+/* Nor is there one for the directory that lists them. */
+static void look_without_descriptors(void *unused)
+{
+	char sh[] = "/bin/sh", c[] = "-c", script[80];
+	struct program p;
+
+	(void)unused;
+	deny_syscall(SYS_close_range, ENOSYS);
+	snprintf(script, sizeof(script),
+		 "[ ! -e /proc/$$/fd/%d ] && echo hidden",
+		 (int)CHECK_SYS(dup(2)));
+	set(&p, 1, (char *[]) { sh, c, script, NULL },
+	    IVI_EXEC_VFORK | IVI_EXEC_CLEAN);
+	p.exec.fd[0] = p.exec.fd[2] = IVI_EXEC_KEEP;
+	leave_fds(2);
+	CHECK_INT(start(&p), ==, 0);
+	restore_fds();
+	CHECK_STR(slurp(p.parent), "hidden\n");
+	reap_child(p.pid);
+}
+
+TEST_ONCE(the_same_without_descriptors)
+{
+	reap_child(fork_child(look_without_descriptors, NULL));
+}
 #endif
 
 /* Which is which: a pipe for each. */
@@ -531,6 +563,86 @@ EXEC_TEST(a_descriptor_that_is_not_open)
 		close(p.parent);
 		CHECK_INT(waitpid(p.pid, NULL, 0), ==, p.pid);
 	}
+}
+
+static void start_on_what_is_closed(void *flags)
+{
+	char sh[] = "/bin/sh";
+	struct program p;
+
+	close(0);
+	set(&p, 1, (char *[]) { sh, NULL }, (unsigned)(uintptr_t)flags);
+	p.exec.fd[0] = 0;
+	CHECK_INT(start(&p), ==, -EBADF);
+	close(p.parent);
+	CHECK_INT(waitpid(p.pid, NULL, 0), ==, p.pid);
+}
+
+EXEC_TEST(a_descriptor_in_its_place_that_is_not_open)
+{
+	reap_child(fork_child(start_on_what_is_closed,
+			      (void *)(uintptr_t)flags));
+}
+
+/* None is left for /dev/null, or to keep one while another takes its place. */
+EXEC_TEST(the_child_has_no_descriptors)
+{
+	char sh[] = "/bin/sh";
+	struct program p;
+	int i;
+
+	for (i = 0; i < 2; i++) {
+		set(&p, 1, (char *[]) { sh, NULL }, flags);
+		if (i == 1) {
+			p.exec.fd[0] = 2;
+			p.exec.fd[2] = 0;
+		}
+		leave_fds(2);
+		CHECK_INT(start(&p), ==, -EMFILE);
+		restore_fds();
+		close(p.parent);
+		CHECK_INT(waitpid(p.pid, NULL, 0), ==, p.pid);
+	}
+}
+
+#ifdef SYS_dup2
+EXEC_TEST(the_child_may_not_move_descriptors)
+{
+	char sh[] = "/bin/sh";
+	struct program p;
+	int i;
+
+	deny_syscall(SYS_dup2, EPERM);
+	for (i = 0; i < 2; i++) {
+		set(&p, 1, (char *[]) { sh, NULL }, flags);
+		if (i == 1)
+			p.exec.fd[0] = IVI_EXEC_KEEP;
+		CHECK_INT(start(&p), ==, -EPERM);
+		close(p.parent);
+		CHECK_INT(waitpid(p.pid, NULL, 0), ==, p.pid);
+	}
+}
+#endif
+
+/* What is below 3 has to be moved, for which there is no descriptor. */
+static void open_below(void *unused)
+{
+	int fds[2];
+
+	(void)unused;
+	CHECK_SYS(dup(2));
+	close(0);
+	close(2);
+	leave_fds(2);
+	CHECK_INT(ivi_exec_pipe(fds), ==, -EMFILE);
+	restore_fds();
+	CHECK_ERRNO(fcntl(0, F_GETFD), EBADF);
+	CHECK_ERRNO(fcntl(2, F_GETFD), EBADF);
+}
+
+TEST_ONCE(a_pipe_that_cannot_be_moved)
+{
+	reap_child(fork_child(open_below, NULL));
 }
 
 /* The fence sees what an attempt leaves open. */

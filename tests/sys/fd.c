@@ -4,6 +4,7 @@
  */
 #include "config.h"
 #include <fcntl.h>
+#include <limits.h>
 #include <netinet/in.h>
 #include <poll.h>
 #include <stdarg.h>
@@ -11,8 +12,15 @@
 #include <sys/ioctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#ifdef __linux__
+#include <sys/sysmacros.h>
+#endif
 #include "sys/sys.h"
 #include "harness/test.h"
+
+#ifndef SYS_fcntl
+#define SYS_fcntl	(-1)
+#endif
 
 /* ---- Calls that fail -------------------------------------------------------- */
 
@@ -165,6 +173,46 @@ TEST_ONCE(kinds)
 	CHECK_SYS(mkfifo(path, 0600));
 	check_kind(open(path, O_RDWR), "a pipe", true);
 	CHECK_STR(ivi_fd_kind(999), "not open");
+	CHECK(!ivi_fd_is_socket(999));
+	CHECK(!ivi_fd_is_file(999));
+}
+
+#if defined(__linux__) && defined(O_PATH)
+/* What cannot be opened is open in a way. */
+TEST_ONCE(kinds_of_what_is_not_opened)
+{
+	const char *path = in_tmpdir("link");
+	int fd;
+
+	CHECK_SYS(symlink("nowhere", path));
+	check_kind(open(path, O_PATH | O_NOFOLLOW), "a descriptor of another "
+		   "kind", false);
+	fd = (int)CHECK_SYS(open(path, O_PATH | O_NOFOLLOW));
+	CHECK_INT(ivi_fd_nonblock(fd), ==, -EBADF);
+	ioctl_err = ENOTTY;
+	CHECK_INT(ivi_fd_nonblock(fd), ==, -EBADF);
+	CHECK_SYS(close(fd));
+	path = in_tmpdir("device");
+	if (mknod(path, S_IFBLK | 0600, makedev(7, 200)) < 0)
+		SKIP("mknod: %s", strerror(errno));
+	check_kind(open(path, O_PATH), "a block device", false);
+}
+#endif
+
+TEST_ONCE(what_is_ready_now)
+{
+	int fds[2];
+
+	make_pipe(fds);
+	CHECK_INT(ivi_fd_ready(fds[0], 7), ==, 0);
+	CHECK_INT(ivi_fd_ready(fds[1], 7), ==, 2);
+	CHECK_INT(ivi_fd_ready(fds[1], 5), ==, 0);
+	poke(fds[1]);
+	CHECK_INT(ivi_fd_ready(fds[0], 7), ==, 1);
+	CHECK_SYS(close(fds[1]));
+	CHECK_INT(ivi_fd_ready(fds[0], 0), ==, 7);
+	CHECK_SYS(close(fds[0]));
+	CHECK_INT(ivi_fd_ready(fds[0], 7), ==, 0);
 }
 
 /* Data, its end, and want of either are no errors; nor is what cannot be
@@ -254,13 +302,35 @@ TEST_ONCE(no_descriptors_for_a_pipe)
 	CHECK_INT(ivi_pipe(fds, true), ==, -EMFILE);
 }
 
+/* In a thread: what it denies the harness needs. */
+static void *pipe_without_flags(void *unused)
+{
+	int fds[2];
+
+	pipe2_err = ENOSYS;
+	ioctl_err = ENOTTY;
+	deny_syscall(SYS_fcntl, EPERM);
+	CHECK_INT(ivi_pipe(fds, true), ==, -EPERM);
+	CHECK(fstat(fds[0], &(struct stat){ 0 }) < 0 && errno == EBADF);
+	CHECK(fstat(fds[1], &(struct stat){ 0 }) < 0 && errno == EBADF);
+	return unused;
+}
+
+TEST_ONCE(pipes_that_do_not_take_flags)
+{
+	pthread_t tid;
+
+	CHECK_INT(pthread_create(&tid, NULL, pipe_without_flags, NULL), ==, 0);
+	pthread_join(tid, NULL);
+}
+
 /* ---- The limit -------------------------------------------------------------------- */
 
 /* A kernel that knows what setrlimit(2) says. */
 static struct rlimit limits;
 static int privileged, fake_limits;
 static rlim_t nr_open;
-static int asked;
+static int asked, fixed;
 
 int __real_getrlimit(int which, struct rlimit *rl);
 int __wrap_getrlimit(int which, struct rlimit *rl);
@@ -286,6 +356,8 @@ int __wrap_setrlimit(int which, const struct rlimit *rl)
 	if (rl->rlim_cur > rl->rlim_max)
 		return -1;
 	errno = EPERM;
+	if (fixed)
+		return -1;
 	if (rl->rlim_max > limits.rlim_max &&
 	    (!privileged || rl->rlim_max > nr_open))
 		return -1;
@@ -346,4 +418,23 @@ TEST_ONCE(the_limit_is_raised_by_root_as_far_as_the_kernel_goes)
 	nr_open = 20000;
 	check_limit(1024, 4096, 4096, 4096);
 	check_limit(4096, 4096, 4096, 4096);
+}
+
+TEST_ONCE(the_limit_cannot_be_raised)
+{
+	fixed = 1;
+	check_limit(1024, 4096, 1024, 4096);
+	check_limit(1024, 300000, 1024, 300000);
+	check_limits_that_stay();
+}
+
+TEST_ONCE(there_is_no_limit)
+{
+	fixed = 1;
+	check_limit(500, 500, 500, 500);
+	fake_limits = 1;
+	CHECK_INT(ivi_fd_limit(), ==, 500);
+	limits.rlim_cur = RLIM_INFINITY;
+	CHECK_INT(ivi_fd_limit(), ==, INT_MAX);
+	fake_limits = 0;
 }

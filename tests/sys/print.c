@@ -3,6 +3,7 @@
  * print.c - tests of text that is written, and of names of functions.
  */
 #include "config.h"
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -65,4 +66,13 @@ TEST_ONCE(names_of_functions)
 	CHECK(strchr(IVI_CODE(getpid), '+') == NULL);
 #endif
 	free((void *)(uintptr_t)name);
+}
+
+/* On the stack there is none. */
+TEST_ONCE(an_address_without_a_name)
+{
+	char address[32];
+
+	snprintf(address, sizeof(address), "%p", (void *)address);
+	CHECK_STR(IVI_CODE(address), address);
 }

@@ -3,7 +3,9 @@
  * sig.c - signals, and what survives a fork.
  */
 #include "config.h"
+#include <fcntl.h>
 #include <signal.h>
+#include <time.h>
 #include "sys/child.h"
 #include "sys/sig.h"
 #include "sys/sys.h"
@@ -56,6 +58,54 @@ TEST_ONCE(free_in_a_child)
 	reap_child(fork_child(lock_and_unlock, NULL));
 	ivi_spin_unlock(&lock);
 	iv_deinit();
+}
+
+static int notes[2];
+
+static void *wait_for_the_lock(void *unused)
+{
+	ivi_spin_lock(&lock);
+	ivi_spin_unlock(&lock);
+	return unused;
+}
+
+/* A line. */
+static void read_note(char *text, size_t size)
+{
+	size_t len = 0;
+
+	do
+		CHECK_INT(read(notes[0], &text[len++], 1), ==, 1);
+	while (text[len - 1] != '\n' && len < size - 1);
+	text[len] = '\0';
+}
+
+/* Once is enough. */
+TEST_ONCE(a_lock_that_is_held_for_long_is_noted)
+{
+	const struct timespec second = { 1, 100000000 };
+	char text[1024];
+	pthread_t tid;
+	int err;
+
+#ifndef IVI_DEBUG
+	SKIP("not a debug build");
+#endif
+	err = (int)CHECK_SYS(dup(2));
+	make_pipe(notes);
+	CHECK_SYS(dup2(notes[1], 2));
+	ivi_spin_lock(&lock);
+	CHECK_INT(pthread_create(&tid, NULL, wait_for_the_lock, NULL), ==, 0);
+	read_note(text, sizeof(text));
+	nanosleep(&second, NULL);
+	ivi_spin_unlock(&lock);
+	pthread_join(tid, NULL);
+	CHECK_SYS(dup2(err, 2));
+	CHECK_SYS(close(err));
+	CHECK(strstr(text, "a lock of the library has not been free") != NULL);
+	CHECK_SYS(fcntl(notes[0], F_SETFL, O_NONBLOCK));
+	CHECK_ERRNO(read(notes[0], text, 1), EAGAIN);
+	close_pair(notes);
 }
 
 /* ---- Processes ---------------------------------------------------------------------- */

@@ -27,6 +27,18 @@ TEST_ONCE(the_pipe_is_nonblocking_and_close_on_exec)
 	close_pair(fds);
 }
 
+TEST_ONCE(without_the_call_there_is_none)
+{
+	int fds[2], ret = ivi_splice_pipe(fds);
+
+	if (ret == 0)
+		close_pair(fds);
+	if (ret != -ENOSYS)
+		SKIP("it is there");
+	CHECK(ivi_splice_absent());
+	CHECK_INT(ivi_splice(0, 1, 100), ==, -ENOSYS);
+}
+
 TEST_ONCE(data_moves_from_pipe_to_pipe)
 {
 	int a[2], b[2];

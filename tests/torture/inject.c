@@ -128,6 +128,11 @@ void torture_heal(void)
 	set_rules(NULL);
 }
 
+void torture_end(void)
+{
+	lowest = highest = 0;
+}
+
 const char *torture_count(unsigned i, unsigned *calls)
 {
 	if (i >= MAX_KINDS || page->name[i][0] == '\0')

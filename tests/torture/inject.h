@@ -8,6 +8,7 @@
 /* Whoever calls these must be preloaded with it: no object defines them. */
 #pragma weak torture_begin
 #pragma weak torture_heal
+#pragma weak torture_end
 #pragma weak torture_count
 #pragma weak torture_failed
 #pragma weak torture_blocks
@@ -18,6 +19,9 @@ void torture_begin(const char *rules);
 
 /* None does any more; what was counted stays. */
 void torture_heal(void);
+
+/* None does any more in this process, nor is one counted. */
+void torture_end(void);
 
 /* The name and the number of calls of the Ith kind; NULL after the last. */
 const char *torture_count(unsigned i, unsigned *calls);

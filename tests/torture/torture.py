@@ -16,6 +16,7 @@ import collections
 import concurrent.futures
 import errno
 import hashlib
+import itertools
 import os
 import queue
 import random
@@ -292,6 +293,18 @@ def points_with(args, server, method, dice):
     return points
 
 
+def sample(points, dice):
+    """SAMPLE of them, of which each call of each scenario, and each of its
+    errors, gets the same share."""
+    groups = collections.defaultdict(list)
+    for method, scenario, rules in dice.sample(points, len(points)):
+        call, _, _, err = rules.split(",")[-1].split("/")
+        groups[scenario, call, err].append((method, scenario, rules))
+    rounds = itertools.zip_longest(*groups.values())
+    every = (p for r in rounds for p in r if p is not None)
+    return list(itertools.islice(every, SAMPLE))
+
+
 def judge(answer):
     """The class of an answer, and whether it is allowed."""
     text, _, failed = answer.rpartition(" [")
@@ -428,7 +441,7 @@ def main():
     server.stop()
     every = len(points)
     if args.quick:
-        points = dice.sample(points, min(every, SAMPLE))
+        points = sample(points, dice)
     print(f"{len(points)} of {every} points, seed {args.seed}", flush=True)
     log = Log(args)
     answers = work_off(args, points, log)
