@@ -8,6 +8,7 @@
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <iv_event.h>
 #ifdef HAVE_DEVPOLL
 #include <stdarg.h>
@@ -61,18 +62,25 @@ static void *next(const char *name)
 	return fn;
 }
 
-/* Sets FN to the function that this one hides: one thread does, before any calls
-   it. */
+/* As next(), which is asked once: several threads may, and find the same. */
+static void *next_once(void **kept, const char *name)
+{
+	void *fn = __atomic_load_n(kept, __ATOMIC_ACQUIRE);
+
+	if (fn == NULL) {
+		fn = next(name);
+		__atomic_store_n(kept, fn, __ATOMIC_RELEASE);
+	}
+	return fn;
+}
+
+/* Sets FN, which is the caller's own, to the function that this one hides. */
 #define NEXT(fn, name)							\
 	do {								\
-		if (__atomic_load_n(&(fn), __ATOMIC_ACQUIRE) == NULL) {	\
-			void *found_ = next(name), *none_ = NULL;	\
+		static void *kept_;					\
+		void *fn_ = next_once(&kept_, name);			\
 									\
-			__atomic_compare_exchange(&(fn),		\
-				(__typeof__(fn) *)&none_,		\
-				(__typeof__(fn) *)&found_, 0,		\
-				__ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE);	\
-		}							\
+		memcpy(&(fn), &fn_, sizeof(fn));			\
 	} while (0)
 
 void lab_reset(void)
@@ -153,7 +161,7 @@ static enum lab_call ctl_call(int op)
 
 REPLACED int epoll_create1(int flags)
 {
-	static int (*fn)(int);
+	int (*fn)(int);
 
 	NEXT(fn, "epoll_create1");
 	return refused(LAB_EPOLL_CREATE) ? -1 : fn(flags);
@@ -161,7 +169,7 @@ REPLACED int epoll_create1(int flags)
 
 REPLACED int epoll_ctl(int epfd, int op, int fd, struct epoll_event *ev)
 {
-	static int (*fn)(int, int, int, struct epoll_event *);
+	int (*fn)(int, int, int, struct epoll_event *);
 
 	NEXT(fn, "epoll_ctl");
 	return refused(ctl_call(op)) ? -1 : fn(epfd, op, fd, ev);
@@ -169,7 +177,7 @@ REPLACED int epoll_ctl(int epfd, int op, int fd, struct epoll_event *ev)
 
 REPLACED int epoll_wait(int epfd, struct epoll_event *ev, int size, int ms)
 {
-	static int (*fn)(int, struct epoll_event *, int, int);
+	int (*fn)(int, struct epoll_event *, int, int);
 
 	NEXT(fn, "epoll_wait");
 	count_limit(ms > 0);
@@ -181,8 +189,8 @@ REPLACED int epoll_wait(int epfd, struct epoll_event *ev, int size, int ms)
 REPLACED int epoll_pwait2(int epfd, struct epoll_event *ev, int size,
 			  const struct timespec *ts, const sigset_t *mask)
 {
-	static int (*fn)(int, struct epoll_event *, int,
-			 const struct timespec *, const sigset_t *);
+	int (*fn)(int, struct epoll_event *, int,
+		  const struct timespec *, const sigset_t *);
 
 	NEXT(fn, TIME64("epoll_pwait2", "__epoll_pwait2_time64"));
 	count_limit(ts != NULL && (ts->tv_sec != 0 || ts->tv_nsec != 0));
@@ -192,7 +200,7 @@ REPLACED int epoll_pwait2(int epfd, struct epoll_event *ev, int size,
 
 REPLACED int poll(struct pollfd *fds, nfds_t n, int ms)
 {
-	static int (*fn)(struct pollfd *, nfds_t, int);
+	int (*fn)(struct pollfd *, nfds_t, int);
 
 	NEXT(fn, "poll");
 	count_limit(ms > 0);
@@ -205,8 +213,8 @@ REPLACED int poll(struct pollfd *fds, nfds_t n, int ms)
 REPLACED int ppoll(struct pollfd *fds, nfds_t n, const struct timespec *ts,
 		   const sigset_t *mask)
 {
-	static int (*fn)(struct pollfd *, nfds_t, const struct timespec *,
-			 const sigset_t *);
+	int (*fn)(struct pollfd *, nfds_t, const struct timespec *,
+		  const sigset_t *);
 
 	NEXT(fn, TIME64("ppoll", "__ppoll64"));
 	count_limit(ts != NULL && (ts->tv_sec != 0 || ts->tv_nsec != 0));
@@ -217,7 +225,7 @@ REPLACED int ppoll(struct pollfd *fds, nfds_t n, const struct timespec *ts,
 #ifdef HAVE_TIMERFD
 REPLACED int timerfd_create(int clock, int flags)
 {
-	static int (*fn)(int, int);
+	int (*fn)(int, int);
 
 	NEXT(fn, "timerfd_create");
 	return refused(LAB_TIMERFD_CREATE) ? -1 : fn(clock, flags);
@@ -226,8 +234,8 @@ REPLACED int timerfd_create(int clock, int flags)
 REPLACED int timerfd_settime(int fd, int flags, const struct itimerspec *new,
 			     struct itimerspec *old)
 {
-	static int (*fn)(int, int, const struct itimerspec *,
-			 struct itimerspec *);
+	int (*fn)(int, int, const struct itimerspec *,
+		  struct itimerspec *);
 
 	NEXT(fn, TIME64("timerfd_settime", "__timerfd_settime64"));
 	return refused(LAB_TIMERFD_SETTIME) ? -1 : fn(fd, flags, new, old);
@@ -240,9 +248,9 @@ REPLACED int kevent(int kq, const struct kevent *changes, kevent_count n,
 		    struct kevent *events, kevent_count room,
 		    const struct timespec *ts)
 {
-	static int (*fn)(int, const struct kevent *, kevent_count,
-			 struct kevent *, kevent_count,
-			 const struct timespec *);
+	int (*fn)(int, const struct kevent *, kevent_count,
+		  struct kevent *, kevent_count,
+		  const struct timespec *);
 
 	NEXT(fn, KEVENT_NAME);
 	if (room > 0) {
@@ -259,8 +267,8 @@ REPLACED int kevent(int kq, const struct kevent *changes, kevent_count n,
 REPLACED int port_getn(int port, port_event_t *list, unsigned max,
 		       unsigned *n, struct timespec *ts)
 {
-	static int (*fn)(int, port_event_t *, unsigned, unsigned *,
-			 struct timespec *);
+	int (*fn)(int, port_event_t *, unsigned, unsigned *,
+		  struct timespec *);
 
 	NEXT(fn, "port_getn");
 	count_limit(ts != NULL && (ts->tv_sec != 0 || ts->tv_nsec != 0));
@@ -271,7 +279,7 @@ REPLACED int port_getn(int port, port_event_t *list, unsigned max,
 #ifdef HAVE_DEVPOLL
 REPLACED int ioctl(int fd, int request, ...)
 {
-	static int (*fn)(int, int, ...);
+	int (*fn)(int, int, ...);
 	struct dvpoll *dvp;
 	va_list ap;
 
@@ -290,7 +298,7 @@ REPLACED int ioctl(int fd, int request, ...)
 
 REPLACED int clock_gettime(clockid_t clock, struct timespec *ts)
 {
-	static int (*fn)(clockid_t, struct timespec *);
+	int (*fn)(clockid_t, struct timespec *);
 
 	NEXT(fn, TIME64(CLOCK_GETTIME_NAME, "__clock_gettime64"));
 	return refused(LAB_CLOCK) ? -1 : fn(clock, ts);
