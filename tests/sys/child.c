@@ -176,6 +176,35 @@ TEST_ONCE(sigchld_that_cannot_be_asked_for)
 
 /* ---- Descriptors of processes ------------------------------------------------------- */
 
+/* What the kernel says of a child that has ended, and vanishes, before its status
+   is there: as it would, or that it has gone while it was looked at. */
+static unsigned early;
+static int early_errno;
+static pid_t early_parent;
+
+int __real_ioctl(int fd, unsigned long request, ...);
+int __wrap_ioctl(int fd, unsigned long request, ...);
+
+int __wrap_ioctl(int fd, unsigned long request, ...)
+{
+	uint32_t *info;
+	va_list ap;
+
+	va_start(ap, request);
+	info = va_arg(ap, void *);
+	va_end(ap);
+	if (early == 0)
+		return __real_ioctl(fd, request, info);
+	early--;
+	if (early_errno != 0) {
+		errno = early_errno;
+		return -1;
+	}
+	memset(info, 0, 16);
+	info[6] = (uint32_t)early_parent;
+	return 0;
+}
+
 #ifdef HAVE_PIDFD
 static int need_pidfd(pid_t pid)
 {
@@ -323,35 +352,6 @@ TEST_ONCE(a_pid_that_is_odd)
 	CHECK(ivi_pidfds());
 	kill(pid, SIGKILL);
 	ivi_child_reap(pid, -1);
-}
-
-/* What the kernel says of a child that has ended, and vanishes, before its status
-   is there: as it would, or that it has gone while it was looked at. */
-static unsigned early;
-static int early_errno;
-static pid_t early_parent;
-
-int __real_ioctl(int fd, unsigned long request, ...);
-int __wrap_ioctl(int fd, unsigned long request, ...);
-
-int __wrap_ioctl(int fd, unsigned long request, ...)
-{
-	uint32_t *info;
-	va_list ap;
-
-	va_start(ap, request);
-	info = va_arg(ap, void *);
-	va_end(ap);
-	if (early == 0)
-		return __real_ioctl(fd, request, info);
-	early--;
-	if (early_errno != 0) {
-		errno = early_errno;
-		return -1;
-	}
-	memset(info, 0, 16);
-	info[6] = (uint32_t)early_parent;
-	return 0;
 }
 
 static void check_early(int expected)
