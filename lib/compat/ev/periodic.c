@@ -24,20 +24,18 @@ static ev_tstamp round_down(ev_tstamp t)
 	return whole > t ? whole - 1. : whole;
 }
 
-/* The first time of the raster after now; if numbers are too big to tell
-   times apart, now. */
+/* The first time of the raster after now, which rounding may have missed by a
+   step.  If numbers are too big to tell its times apart, a step from now. */
 static ev_tstamp next_of(const ev_periodic *w, ev_tstamp now)
 {
 	ev_tstamp interval = w->interval > SHORTEST ? w->interval : SHORTEST;
 	ev_tstamp at = w->offset +
 		       interval * round_down((now - w->offset) / interval);
+	int i;
 
-	while (at <= now) {
-		if (at + interval == at)
-			return now;
+	for (i = 0; i < 2 && at <= now; i++)
 		at += interval;
-	}
-	return at;
+	return at > now && at <= now + interval ? at : now + interval;
 }
 
 /* False: it is for once. */

@@ -143,6 +143,54 @@ TEST(several_in_order)
 	ev_loop_destroy(loop);
 }
 
+#if IS_OURS
+/* Where seconds are more than a double tells apart: libev goes from beat to beat
+   until today. */
+TEST(numbers_out_of_this_world)
+{
+	static const double offsets[] = { 1e300, -1e300, 1e15, -1e17, NAN };
+	struct ev_loop *loop = make_loop();
+	ev_periodic w, *never = &w;
+	size_t i;
+
+	for (i = 0; i < sizeof(offsets) / sizeof(offsets[0]); i++) {
+		start(loop, &w, offsets[i], 1.);
+		CHECK(ev_periodic_at(&w) > ev_now(loop));
+		CHECK(ev_periodic_at(&w) <= ev_now(loop) + 1.);
+		ev_periodic_stop(loop, &w);
+	}
+	start(loop, never, 0., 1e300);
+	CHECK(ev_periodic_at(never) > 1e299);
+	ev_verify(loop);
+	ev_run(loop, EVRUN_NOWAIT);
+	CHECK_HEARD("");
+	ev_loop_destroy(loop);
+}
+#endif
+
+static ev_tstamp long_ago(ev_periodic *w, ev_tstamp now)
+{
+	(void)w;
+	(void)now;
+	return OURS(5., now);
+}
+
+/* Which libev says must not be. */
+TEST(rescheduled_into_the_past)
+{
+	struct ev_loop *loop = make_loop();
+	ev_periodic w;
+
+	ev_periodic_init(&w, say_periodic, 0., 0., long_ago);
+	LABEL(&w, "p");
+	ev_periodic_start(loop, &w);
+	ev_periodic_start(loop, &w);
+	CHECK(fabs(ev_periodic_at(&w) - ev_now(loop)) < 1.);
+	ev_periodic_stop(loop, &w);
+	CHECK_INT(ev_run(loop, 0), ==, 0);
+	ev_loop_destroy(loop);
+}
+
 #define PERIODICS	300
 
 static int called[PERIODICS];
