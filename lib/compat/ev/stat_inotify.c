@@ -157,7 +157,7 @@ static bool watch_parent(struct hint *hint, const char *path)
 {
 	char parent[PATH_MAX];
 
-	if (strlen(path) < 2 || strlen(path) >= sizeof(parent))
+	if (strlen(path) >= sizeof(parent))
 		return false;
 	strcpy(parent, path);
 	while (to_parent(parent)) {

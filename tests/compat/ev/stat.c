@@ -218,6 +218,100 @@ TEST(several_for_one_file)
 	ev_loop_destroy(loop);
 }
 
+/* What STAT says of the file, each of which is news by itself. */
+TEST(each_attribute)
+{
+	const struct timeval times[2] = { { 100, 0 }, { 200, 0 } };
+	struct ev_loop *loop = make_loop();
+	char other[300];
+	ev_stat w;
+
+	append(name("file"), "1");
+	start(loop, &w, path, .2);
+	CHECK_SYS(chmod(path, 0400));
+	await(loop);
+	CHECK_INT(w.attr.st_mode & 0777, ==, 0400);
+	strcpy(other, path);
+	CHECK_SYS(link(other, name("other")));
+	await(loop);
+	CHECK_INT(w.attr.st_nlink, ==, 2);
+	CHECK_SYS(utimes(other, times));
+	await(loop);
+	CHECK_INT(w.attr.st_atime, ==, 100);
+	CHECK_INT(w.attr.st_mtime, ==, 200);
+	if (geteuid() == 0) {
+		CHECK_SYS(chown(other, 0, 1));
+		await(loop);
+		CHECK_INT(w.attr.st_gid, ==, 1);
+		CHECK_SYS(chown(other, 1, 1));
+		await(loop);
+		CHECK_INT(w.attr.st_uid, ==, 1);
+	}
+	ev_stat_stop(loop, &w);
+	ev_loop_destroy(loop);
+}
+
+TEST(started_twice)
+{
+	struct ev_loop *loop = make_loop();
+	ev_stat w;
+
+	append(name("file"), "1");
+	start(loop, &w, path, .2);
+	ev_stat_start(loop, &w);
+	CHECK_INT(ev_run(loop, EVRUN_NOWAIT), ==, 1);
+	append(path, "2");
+	await(loop);
+	ev_stat_stop(loop, &w);
+	CHECK_INT(ev_run(loop, 0), ==, 0);
+	ev_loop_destroy(loop);
+}
+
+/* In this directory, in the root, and in none. */
+TEST(paths_that_are_not_there)
+{
+	static const char *const missing[] = {
+		"f", "no-such-dir/file", "/no-such-dir/file", "", "/dev/null/file"
+	};
+	struct ev_loop *loop = make_loop();
+	ev_stat w[sizeof(missing) / sizeof(missing[0])];
+	int i, n = sizeof(w) / sizeof(w[0]);
+
+	CHECK_SYS(chdir(tmpdir()));
+	for (i = 0; i < n; i++) {
+		start(loop, &w[i], missing[i], .2);
+		CHECK_INT(w[i].attr.st_nlink, ==, 0);
+	}
+	append("f", "1");
+	await(loop);
+	CHECK_INT(w[0].attr.st_nlink, ==, 1);
+	for (i = 0; i < n; i++)
+		ev_stat_stop(loop, &w[i]);
+	CHECK_INT(ev_run(loop, 0), ==, 0);
+	ev_loop_destroy(loop);
+}
+
+/* No hint can be placed anywhere near: they are looked at every so often. */
+TEST(paths_that_cannot_be)
+{
+	static char long_path[9000];
+	struct ev_loop *loop = make_loop();
+	ev_stat a, b;
+
+	memset(long_path, 'x', sizeof(long_path) - 1);
+	start(loop, &a, long_path, .2);
+	CHECK_SYS(symlink(name("loop"), path));
+	start(loop, &b, name("loop/file"), .2);
+	CHECK_SYS(unlink(name("loop")));
+	CHECK_SYS(mkdir(path, 0700));
+	append(name("loop/file"), "1");
+	await(loop);
+	CHECK_INT(b.attr.st_nlink, ==, 1);
+	ev_stat_stop(loop, &a);
+	ev_stat_stop(loop, &b);
+	ev_loop_destroy(loop);
+}
+
 TEST(destroyed_with_a_watcher)
 {
 	struct ev_loop *loop = make_loop();
@@ -255,3 +349,40 @@ TEST(in_a_child)
 	ev_stat_stop(inherited, &w);
 	ev_loop_destroy(inherited);
 }
+
+#if IS_OURS
+/* As a file system of the net: the kernel does not tell all. */
+TEST(a_file_of_a_system_that_does_not_tell)
+{
+	struct ev_loop *loop = make_loop();
+	ev_stat w;
+
+	if (access("/proc/self/stat", R_OK) < 0)
+		SKIP("no /proc");
+	ev_stat_init(&w, say_stat, "/proc/self/stat", 0.);
+	LABEL(&w, "stat");
+	ev_stat_start(loop, &w);
+	ev_run(loop, EVRUN_NOWAIT);
+	CHECK(ev_is_active(&w.timer));
+	ev_stat_stop(loop, &w);
+	CHECK(!ev_is_active(&w.timer));
+	ev_loop_destroy(loop);
+}
+
+TEST(no_descriptor_for_hints)
+{
+	struct ev_loop *loop = make_loop();
+	ev_stat w;
+
+	append(name("file"), "1");
+	ev_run(loop, EVRUN_NOWAIT);
+	leave_fds(0);
+	start(loop, &w, path, .2);
+	restore_fds();
+	append(path, "2");
+	await(loop);
+	CHECK_INT(w.attr.st_size, ==, 2);
+	ev_stat_stop(loop, &w);
+	ev_loop_destroy(loop);
+}
+#endif
