@@ -306,6 +306,39 @@ TEST(null_is_the_default)
 	CHECK_INT(calls, ==, 0);
 }
 
+static void pool_comes_and_goes(void)
+{
+	seen = 0;
+	IV_WORK_POOL_INIT(&pool);
+	pool.max_threads = 1;
+	CHECK_INT(iv_work_pool_create(&pool), ==, 0);
+	IV_WORK_ITEM_INIT(&item);
+	item.cookie = bit(ALL);
+	item.work = work;
+	item.completion = got;
+	iv_work_pool_submit_work(&pool, &item);
+	iv_main();
+	iv_work_pool_put(&pool);
+	iv_main();
+}
+
+/* Not only when the loop ends. */
+TEST(a_pool_that_is_put_gives_its_memory_back)
+{
+	long first;
+	int i;
+
+	iv_set_allocator(marked);
+	iv_init();
+	pool_comes_and_goes();
+	first = blocks;
+	for (i = 0; i < 50; i++)
+		pool_comes_and_goes();
+	CHECK_INT(blocks, <, first + 10);
+	iv_deinit();
+	CHECK_INT(blocks, ==, 0);
+}
+
 /* Free memory on the way out of a call that has failed already. */
 TEST_ONCE(an_allocator_that_sets_errno_does_no_harm)
 {
