@@ -17,6 +17,8 @@ AS_IF([test $enable_libev = auto],
 	AS_IF([test "x$enable_shared,$iv_cv_version_script" = xyes,yes],
 		[enable_libev=yes])])
 AM_CONDITIONAL([BUILD_LIBEV], [test $enable_libev = yes])
+AM_CONDITIONAL([TEST_LIBEV], [test $enable_libev = yes ||
+	test "x$enable_coverage" = xyes])
 AC_SUBST([enable_libev])
 
 iv_save_LIBS=$LIBS

@@ -21,10 +21,18 @@ EV_TEST_SOURCES = \
 	tests/compat/ev/stat.c \
 	tests/compat/ev/timer.c
 
-tests_compat_ev_ev_t_SOURCES = $(EV_TEST_SOURCES)
+# With the library's objects in it where they are counted: coverage builds have
+# no shared libraries.
 tests_compat_ev_ev_t_CPPFLAGS = $(AM_CPPFLAGS) -I$(srcdir)/include/ivykis-ev
+if BUILD_LIBEV
+tests_compat_ev_ev_t_SOURCES = $(EV_TEST_SOURCES)
 tests_compat_ev_ev_t_LDADD = tests/harness/libharness.la \
 	lib/compat/ev/libev.la lib/libivykis.la -lm
+else
+tests_compat_ev_ev_t_SOURCES = $(EV_TEST_SOURCES) $(LIBEV_SOURCES)
+tests_compat_ev_ev_t_CFLAGS = $(AM_CFLAGS) -fno-strict-aliasing
+tests_compat_ev_ev_t_LDADD = $(INSIDE) -lm
+endif
 tests_compat_ev_system_t_SOURCES = $(EV_TEST_SOURCES)
 tests_compat_ev_system_t_CPPFLAGS = $(AM_CPPFLAGS) -DSYSTEM_LIBEV
 tests_compat_ev_system_t_LDADD = tests/harness/libharness.la \
@@ -64,7 +72,7 @@ tests_compat_ev_ev_emu_t_CPPFLAGS = $(LIBEV_CPPFLAGS) -DON_EMULATED_KERNELS
 tests_compat_ev_ev_emu_t_CFLAGS = $(AM_CFLAGS) -fno-strict-aliasing
 tests_compat_ev_ev_emu_t_LDADD = $(EMULATED) -lm
 
-if BUILD_LIBEV
+if TEST_LIBEV
 if EMULATED_KERNELS
 EMU_CHECK += tests/compat/ev/ev.emu.t
 endif
@@ -72,6 +80,8 @@ TESTS_C += tests/compat/ev/ev.t
 if LINKER_WRAPS
 TESTS_C += tests/compat/ev/inside.t
 endif
+endif
+if BUILD_LIBEV
 check_PROGRAMS += tests/compat/ev/random
 TESTS_SH += tests/meta/libev.sh tests/compat/random.sh \
 	tests/integration/libev.sh

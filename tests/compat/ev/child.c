@@ -70,6 +70,26 @@ TEST(any_child)
 	ev_loop_destroy(loop);
 }
 
+/* Those whose numbers are the same but for the last bits are kept together. */
+TEST(another_child_s_number)
+{
+	struct ev_loop *loop = make_default_loop();
+	ev_child near_, own;
+	pid_t pid = child(3);
+
+	memset(&near_, 0, sizeof(near_));
+	memset(&own, 0, sizeof(own));
+	start(loop, &own, "own", pid, 0);
+	ev_child_start(loop, &own);
+	start(loop, &near_, "near", pid + 16, 0);
+	run_until(loop, &own);
+	CHECK_HEARD("own(800)");
+	CHECK_INT(near_.rpid, ==, 0);
+	ev_child_stop(loop, &own);
+	ev_child_stop(loop, &near_);
+	ev_loop_destroy(loop);
+}
+
 static int ended;
 
 static void count(struct ev_loop *loop, ev_child *w, int revents)

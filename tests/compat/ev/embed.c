@@ -174,4 +174,15 @@ TEST(an_async_of_the_inner_loop)
 	pthread_join(tid, NULL);
 	destroy_both();
 }
+
+FATAL_TEST_ONCE(a_backend_that_cannot_be_embedded,
+		"ev_embed_start: the backend 2 of the loop cannot be embedded")
+{
+	struct ev_loop *loop = make_loop(), *other = ev_loop_new(EVBACKEND_POLL);
+	ev_embed w;
+
+	CHECK(other != NULL);
+	ev_embed_init(&w, NULL, other);
+	ev_embed_start(loop, &w);
+}
 #endif

@@ -220,3 +220,67 @@ TEST_ONCE(loopexit)
 	close_base(base);
 	close_pair(p);
 }
+
+TEST_ONCE(added_twice)
+{
+	struct event_base *base = open_base();
+	struct event io, sig;
+	int p[2];
+
+	make_full_pipe(p);
+	event_set(&io, p[0], EV_READ, say, LABELLED("io"));
+	event_add(&io, NULL);
+	event_add(&io, NULL);
+	signal_set(&sig, SIGUSR1, say, LABELLED("s"));
+	signal_add(&sig, NULL);
+	signal_add(&sig, NULL);
+	event_loop(EVLOOP_NONBLOCK);
+	CHECK_HEARD("io(1)");
+	raise(SIGUSR1);
+	event_loop(EVLOOP_ONCE);
+	CHECK_HEARD("s(400)");
+	signal_del(&sig);
+	CHECK_INT(event_loop(0), ==, 1);
+	close_base(base);
+	close_pair(p);
+}
+
+TEST_ONCE(active_without_being_added)
+{
+	struct event_base *base = open_base();
+	struct event io, sig;
+	int p[2];
+
+	make_pipe(p);
+	event_set(&io, p[0], EV_READ, say, LABELLED("io"));
+	signal_set(&sig, SIGUSR1, say, LABELLED("s"));
+	event_active(&io, EV_READ, 1);
+	event_active(&sig, EV_SIGNAL, 1);
+	CHECK_INT(event_pending(&io, EV_READ, NULL), ==, EV_READ);
+	CHECK_INT(event_pending(&sig, EV_SIGNAL, NULL), ==, EV_SIGNAL);
+	event_loop(EVLOOP_NONBLOCK);
+	CHECK_HEARD("s(400) io(1)");
+	CHECK_INT(event_pending(&sig, EV_SIGNAL, NULL), ==, 0);
+	close_base(base);
+	close_pair(p);
+}
+
+#if IS_OURS
+/* libev of Debian stops the program. */
+TEST_ONCE(a_descriptor_that_was_closed)
+{
+	struct event_base *base = open_base();
+	struct event ev;
+	int p[2];
+
+	make_pipe(p);
+	event_set(&ev, p[0], EV_READ | EV_PERSIST, say, LABELLED("e"));
+	event_add(&ev, NULL);
+	close_pair(p);
+	event_loop(EVLOOP_NONBLOCK);
+	CHECK_HEARD("e(3)");
+	CHECK_INT(event_pending(&ev, EV_READ, NULL), ==, 0);
+	CHECK_INT(event_loop(0), ==, 1);
+	close_base(base);
+}
+#endif

@@ -275,6 +275,20 @@ TEST(a_destroyed_loop_gives_its_signals_away)
 	ev_loop_destroy(b);
 }
 
+TEST_ONCE(feeding_signals_that_are_none)
+{
+	struct ev_loop *loop = make_loop();
+
+	ev_feed_signal(0);
+	ev_feed_signal(-1);
+	ev_feed_signal(1000);
+	ev_feed_signal(SIGUSR1);
+	ev_feed_signal_event(loop, 0);
+	ev_feed_signal_event(loop, SIGUSR1);
+	CHECK_INT(ev_run(loop, 0), ==, 0);
+	ev_loop_destroy(loop);
+}
+
 FATAL_TEST_ONCE(of_two_loops, "ev_signal_start: signal 10 has watchers in "
 		"another loop")
 {

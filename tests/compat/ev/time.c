@@ -181,3 +181,51 @@ TEST(what_is_ready_when_it_begins)
 	ev_loop_destroy(loop);
 	close_pair(p);
 }
+
+/* Of which the nanoseconds round up to a whole second, and more than fits. */
+TEST(waits_that_are_rounded_up)
+{
+	static const double after[] = { .9999999999, 1.9999999999 };
+	struct ev_loop *loop = begin(0);
+	ev_timer w, never;
+	size_t i;
+
+	TIMER(loop, &never, "never", 1e30, 0.);
+	for (i = 0; i < sizeof(after) / sizeof(after[0]); i++) {
+		int64_t from = spy_clock();
+
+		TIMER(loop, &w, "t", after[i], 0.);
+		ev_run(loop, EVRUN_ONCE);
+		CHECK_HEARD("t(100)");
+		CHECK_INT(spy_clock() - from, >=, (int64_t)(after[i] * 1e9));
+		CHECK_INT(spy_clock() - from, <=,
+			  (int64_t)(after[i] * 1e9) + soon());
+	}
+	ev_timer_stop(loop, &never);
+	ev_loop_destroy(loop);
+}
+
+TEST(a_day_is_the_longest_sleep)
+{
+	struct ev_loop *loop = begin(0);
+
+	ev_sleep(1e30);
+	CHECK_INT(spy_clock() - START, >=, 24 * HOUR);
+	CHECK_INT(spy_clock() - START, <=, 24 * HOUR + SEC);
+	ev_loop_destroy(loop);
+}
+
+TEST(an_alarm_that_is_refused_for_a_while)
+{
+	struct ev_loop *loop = begin(0);
+	ev_periodic w;
+
+	start(loop, &w, WALL + HOUR, 0);
+	spy_fail(SPY_MALLOC, 1, ~0U, ENOMEM);
+	ev_run(loop, EVRUN_NOWAIT);
+	CHECK_INT(spy_failed(), >=, 1);
+	spy_heal();
+	CHECK_INT(set_while_waiting(loop, 2 * HOUR), <=,
+		  (TOLD ? 0 : MINUTE) + soon());
+	ev_loop_destroy(loop);
+}

@@ -171,6 +171,30 @@ TEST(times_of_long_ago_and_never)
 	ev_loop_destroy(loop);
 }
 
+#if IS_OURS
+TEST(no_number_is_now)
+{
+	struct ev_loop *loop = make_loop();
+	ev_timer w;
+
+	TIMER(loop, &w, "t", NAN, 0.);
+	ev_timer_start(loop, &w);
+	CHECK_INT(ev_run(loop, 0), ==, 0);
+	CHECK_HEARD("t(100)");
+	ev_loop_destroy(loop);
+}
+#endif
+
+TEST_ONCE(sleeps_that_are_none)
+{
+	double before = ev_time();
+
+	ev_sleep(-5.);
+	ev_sleep(0.);
+	ev_sleep(NAN);
+	CHECK(ev_time() - before < 5.);
+}
+
 static void restart(struct ev_loop *loop, ev_timer *w, int revents)
 {
 	said(w->data, revents);
