@@ -3,6 +3,7 @@
  * claim.c - who waits for which child.
  */
 #include "config.h"
+#include <dlfcn.h>
 #include <signal.h>
 #include <sys/wait.h>
 #include "mod/claim.h"
@@ -84,6 +85,37 @@ TEST_ONCE(whoever_reaps_leaves_it)
 	CHECK_ERRNO(waitpid(-1, NULL, WNOHANG), ECHILD);
 	expect_exit(&b, 5);
 	expect_exit(&a, 3);
+}
+
+static int thefts;
+
+/* Somebody else waits for what was found. */
+int waitid(idtype_t type, id_t id, siginfo_t *info, int options)
+{
+	int (*real)(idtype_t, id_t, siginfo_t *, int), ret;
+
+	*(void **)&real = dlsym(RTLD_NEXT, "waitid");
+	ret = real(type, id, info, options);
+	if (ret == 0 && type == P_ALL && thefts > 0) {
+		thefts--;
+		CHECK_SYS(waitpid(info->si_pid, NULL, 0));
+	}
+	return ret;
+}
+
+/* So there may be more. */
+TEST_ONCE(a_stranger_is_gone_before_it_is_reaped)
+{
+	struct ivi_change change;
+	pid_t pid;
+
+	start(3);
+	start(4);
+	thefts = 1;
+	CHECK_INT(ivi_claims_reap(&pid, &change), ==, 1);
+	CHECK_INT(thefts, ==, 0);
+	CHECK_INT(ivi_claims_reap(&pid, &change), ==, 0);
+	CHECK_ERRNO(waitpid(-1, NULL, WNOHANG), ECHILD);
 }
 
 /* What is dropped is a stranger. */

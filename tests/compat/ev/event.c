@@ -284,3 +284,19 @@ TEST_ONCE(a_descriptor_that_was_closed)
 	close_base(base);
 }
 #endif
+
+/* A watcher that is broken is no longer added. */
+TEST_ONCE(an_error_of_a_signal)
+{
+	struct event_base *base = open_base();
+	struct event sig;
+
+	signal_set(&sig, SIGUSR1, say, LABELLED("s"));
+	signal_add(&sig, NULL);
+	ev_feed_event((struct ev_loop *)base, &sig.iosig.sig,
+		      EV_ERROR | EV_SIGNAL);
+	event_loop(EVLOOP_NONBLOCK);
+	CHECK_HEARD("s(400)");
+	CHECK_INT(event_pending(&sig, EV_SIGNAL, NULL), ==, 0);
+	close_base(base);
+}

@@ -5,6 +5,7 @@
  */
 #include <signal.h>
 #include <sys/resource.h>
+#include <sys/wait.h>
 #include <iv.h>
 #include <iv_loop.h>
 #include "rig.h"
@@ -459,6 +460,44 @@ TEST_ONCE(no_descriptors_left)
 	ev_run(loop, EVRUN_ONCE);
 	CHECK_HEARD("a(80000)");
 	CHECK_INT(refusals, ==, 3);
+	ev_loop_destroy(loop);
+}
+
+static void *refuse_memory(void *p, long size)
+{
+	if (size == 0)
+		free(p);
+	return NULL;
+}
+
+FATAL_TEST_ONCE(no_memory_left, "ev: out of memory for")
+{
+	struct ev_loop *loop = make_loop();
+	ev_timer t;
+
+	ev_set_allocator(refuse_memory);
+	TIMER(loop, &t, "t", 1., 0.);
+}
+
+static void run_out(void *_loop)
+{
+	struct ev_loop *loop = _loop;
+	ev_async a;
+
+	PLAIN(async, loop, &a, "a");
+	leave_fds(0);
+	ev_run(loop, EVRUN_ONCE);
+}
+
+/* As libev: it says so and aborts. */
+TEST_ONCE(no_descriptors_left_and_nobody_to_tell)
+{
+	struct ev_loop *loop = make_loop();
+	int status;
+
+	CHECK_SYS(waitpid(fork_child(run_out, loop), &status, 0));
+	CHECK(WIFSIGNALED(status));
+	CHECK_INT(WTERMSIG(status), ==, SIGABRT);
 	ev_loop_destroy(loop);
 }
 #endif

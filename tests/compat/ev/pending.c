@@ -42,6 +42,32 @@ TEST_ONCE(feeding_twice_unites)
 	ev_loop_destroy(loop);
 }
 
+static void verify(struct ev_loop *loop, ev_timer *w, int revents)
+{
+	ev_verify(loop);
+	say_timer(loop, w, revents);
+}
+
+/* With callbacks that wait, and one that does not any more. */
+TEST_ONCE(verified_in_between)
+{
+	struct ev_loop *loop = make_loop();
+	ev_timer w[3];
+	int i;
+
+	for (i = 0; i < 3; i++) {
+		ev_timer_init(&w[i], verify, 0., 0.);
+		LABEL(&w[i], i == 0 ? "a" : i == 1 ? "b" : "c");
+		ev_feed_event(loop, &w[i], i);
+	}
+	ev_verify(loop);
+	CHECK_INT(ev_clear_pending(loop, &w[1]), ==, 1);
+	ev_verify(loop);
+	ev_run(loop, 0);
+	CHECK_HEARD("c(2) a(0)");
+	ev_loop_destroy(loop);
+}
+
 TEST_ONCE(last_in_first_out)
 {
 	struct ev_loop *loop = make_loop();

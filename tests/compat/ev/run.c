@@ -461,3 +461,18 @@ TEST(io_collect_interval_keeps_polls_apart)
 	ev_loop_destroy(loop);
 	close_pair(p);
 }
+
+/* No timer waits for it. */
+TEST(io_collect_interval_ends_when_a_timer_is_due)
+{
+	struct ev_loop *loop = make_loop();
+	double start = ev_time();
+	ev_timer w;
+
+	ev_set_io_collect_interval(loop, 30.);
+	TIMER(loop, &w, "t", .01, 0.);
+	CHECK_INT(ev_run(loop, 0), ==, 0);
+	CHECK_HEARD("t(100)");
+	CHECK(ev_time() - start < 5.);
+	ev_loop_destroy(loop);
+}

@@ -25,6 +25,28 @@ TEST(stopping_in_the_middle)
 	ev_loop_destroy(loop);
 }
 
+TEST(started_twice_is_started_once)
+{
+	struct ev_loop *loop = make_loop();
+	ev_cleanup cleanup;
+	ev_async async;
+	ev_idle idle;
+
+	PLAIN(idle, loop, &idle, "i");
+	ev_idle_start(loop, &idle);
+	PLAIN(cleanup, loop, &cleanup, "c");
+	ev_cleanup_start(loop, &cleanup);
+	PLAIN(async, loop, &async, "a");
+	ev_async_start(loop, &async);
+	CHECK_INT(ev_run(loop, EVRUN_NOWAIT), ==, 2);
+	CHECK_HEARD("i(2000)");
+	ev_async_stop(loop, &async);
+	ev_idle_stop(loop, &idle);
+	CHECK_INT(ev_run(loop, EVRUN_NOWAIT), ==, 0);
+	ev_loop_destroy(loop);
+	CHECK_HEARD("c(40000)");
+}
+
 TEST(check_comes_after_the_wait)
 {
 	struct ev_loop *loop = make_loop();

@@ -27,10 +27,13 @@ TEST(comes_in_the_next_iteration)
 	ev_signal w;
 
 	start(loop, &w, "s", SIGUSR1);
+	ev_signal_start(loop, &w);
 	CHECK_SYS(raise(SIGUSR1));
 	ev_run(loop, EVRUN_ONCE);
 	CHECK_HEARD("s(400)");
 	ev_signal_stop(loop, &w);
+	ev_signal_stop(loop, &w);
+	CHECK_INT(ev_run(loop, 0), ==, 0);
 	ev_loop_destroy(loop);
 }
 

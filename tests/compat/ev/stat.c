@@ -291,6 +291,23 @@ TEST(paths_that_are_not_there)
 	ev_loop_destroy(loop);
 }
 
+/* Not even the program's own directory is there. */
+TEST(the_directory_has_gone)
+{
+	struct ev_loop *loop = make_loop();
+	ev_stat w;
+
+	CHECK_SYS(mkdir(name("dir"), 0700));
+	CHECK_SYS(chdir(path));
+	CHECK_SYS(rmdir(path));
+	start(loop, &w, "file", .2);
+	CHECK_INT(w.attr.st_nlink, ==, 0);
+	ev_stat_stop(loop, &w);
+	CHECK_INT(ev_run(loop, 0), ==, 0);
+	ev_loop_destroy(loop);
+	CHECK_SYS(chdir(tmpdir()));
+}
+
 /* No hint can be placed anywhere near: they are looked at every so often. */
 TEST(paths_that_cannot_be)
 {

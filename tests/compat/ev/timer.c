@@ -195,6 +195,22 @@ TEST_ONCE(sleeps_that_are_none)
 	CHECK(ev_time() - before < 5.);
 }
 
+TEST(a_wait_with_a_time_that_does_not_fit)
+{
+	struct ev_loop *loop = make_loop();
+	ev_timer never;
+	int p[2];
+	ev_io io;
+
+	make_full_pipe(p);
+	IO(loop, &io, "io", p[0], EV_READ);
+	TIMER(loop, &never, "never", 1e30, 0.);
+	ev_run(loop, EVRUN_ONCE);
+	CHECK_HEARD("io(1)");
+	ev_loop_destroy(loop);
+	close_pair(p);
+}
+
 static void restart(struct ev_loop *loop, ev_timer *w, int revents)
 {
 	said(w->data, revents);
