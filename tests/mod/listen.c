@@ -634,8 +634,23 @@ static void count(void *_total, int fd, const struct sockaddr *from,
 	(*total)++;
 }
 
-/* That many connections, one by one; how many each loop has. */
-static void share(struct crew crew[LOOPS], unsigned flags, unsigned n)
+static void nothing(void *unused)
+{
+	(void)unused;
+}
+
+/* None is in its turn still, or has not had the processor. */
+static void all_wait(struct crew crew[LOOPS])
+{
+	unsigned i;
+
+	for (i = 0; i < LOOPS; i++)
+		loop_thread_call(crew[i].thread, nothing, NULL);
+}
+
+/* That many connections; how many each loop has. */
+static void share(struct crew crew[LOOPS], unsigned flags, unsigned n,
+		  int one_by_one)
 {
 	int fd = listen_on(SOCK_STREAM), client;
 	unsigned i;
@@ -649,6 +664,8 @@ static void share(struct crew crew[LOOPS], unsigned flags, unsigned n)
 		crew[i].thread = loop_thread_start(join, part, &crew[i]);
 	}
 	while (n-- > 0) {
+		if (one_by_one)
+			all_wait(crew);
 		client = connect_to(fd);
 		CHECK_INT(read(client, &c, 1), ==, 0);
 		CHECK_SYS(close(client));
@@ -664,7 +681,7 @@ LISTEN_TEST(several_loops)
 	struct crew crew[LOOPS];
 	unsigned i, total = 0;
 
-	share(crew, flags, 300);
+	share(crew, flags, 300, 0);
 	for (i = 0; i < LOOPS; i++)
 		total += crew[i].total;
 	CHECK_INT(total, ==, 300);
@@ -678,7 +695,7 @@ TEST(exclusive_loops_share)
 
 	if (strncmp(test_method(), "epoll", 5) != 0)
 		SKIP("all loops are woken here: the fastest has it");
-	share(crew, IV_LISTEN_EXCLUSIVE, 300);
+	share(crew, IV_LISTEN_EXCLUSIVE, 300, 1);
 	for (i = 0; i < LOOPS; i++)
 		CHECK_INT(crew[i].total, <=, 2 * 300 / LOOPS);
 }
