@@ -261,6 +261,10 @@ static bool next_event(struct reader *r)
 	if (r->at == r->end)
 		return false;
 	r->event = (void *)(r->buf + r->at);
+	if (r->end - r->at < sizeof(*r->event) ||
+	    r->end - r->at - sizeof(*r->event) < r->event->len)
+		iv_fatal("iv_inotify: fd %d: what was read is no event; was it "
+			 "closed?", r->inotify->fd.fd);
 	r->at += sizeof(*r->event) + r->event->len;
 	r->next = lookup(r->inotify, r->event->wd);
 	r->last = r->event->wd;

@@ -5,7 +5,9 @@
 #include <fcntl.h>
 #include <setjmp.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 #include "mod/inotify_rig.h"
 
@@ -789,6 +791,34 @@ FATAL_TEST(reading_fails, "iv_inotify: fd ")
 	spy_fail(SPY_READ, 1, 1, EIO);
 	turns(4);
 	unwatch(w);
+}
+
+static void read_another_file(void *_in)
+{
+	struct iv_inotify *in = _in;
+	char lines[64];
+	int p[2];
+
+	memset(lines, 'x', sizeof(lines));
+	make_pipe(p);
+	CHECK_INT(write(p[1], lines, sizeof(lines)), ==, sizeof(lines));
+	CHECK_SYS(dup2(p[0], in->fd.fd));
+	iv_main();
+}
+
+/* The program has closed it: what it reads is anything. */
+FATAL_TEST(its_number_is_another_file_s,
+	   "what was read is no event; was it closed?")
+{
+	struct iv_inotify *in;
+	int status;
+
+	iv_init();
+	in = new_instance();
+	watch(in, tmpdir(), IN_CREATE, "d");
+	CHECK_SYS(waitpid(fork_child(read_another_file, in), &status, 0));
+	CHECK(WIFSIGNALED(status));
+	abort();
 }
 
 FATAL_TEST(register_without_a_loop, "iv_inotify_register: ")
