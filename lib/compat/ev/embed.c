@@ -3,43 +3,55 @@
  * embed.c - ev_embed: one loop waits for what another one waits for.
  *
  * The outer one watches the descriptor of the inner one's core, which has to
- * be told of changes, and that it sleeps, before each wait.
+ * be told of changes, and that it sleeps, before each wait.  If it cannot sleep,
+ * since it was called meanwhile, an idle watcher keeps the outer one from it.
  */
 #include "compat/ev/engine.h"
 
-static void ready(struct ev_loop *loop, ev_io *io, int revents)
+static void sweep(struct ev_loop *loop, ev_embed *w)
 {
-	ev_embed *w = iv_container_of(io, ev_embed, io);
-
-	/* The program did not start it, and cannot start it again. */
-	if (revents & EV_ERROR)
-		ev_io_start(loop, io);
 	if (w->cb != NULL)
 		evi_feed(loop, (ev_watcher *)w, EV_EMBED);
 	else
 		ev_run(w->other, EVRUN_NOWAIT);
 }
 
-/* False: it was called meanwhile. */
+static void ready(struct ev_loop *loop, ev_io *io, int revents)
+{
+	/* The program did not start it, and cannot start it again. */
+	if (revents & EV_ERROR)
+		ev_io_start(loop, io);
+	sweep(loop, iv_container_of(io, ev_embed, io));
+}
+
+static void awake(struct ev_loop *loop, ev_idle *idle, int revents)
+{
+	(void)revents;
+	ev_idle_stop(loop, idle);
+	sweep(loop, iv_container_of(idle, ev_embed, idle));
+}
+
+/* False: there is something to call. */
 static bool put_to_sleep(struct ev_loop *other)
 {
 	struct iv_loop *before = evi_enter(other);
+	bool busy = evi_flush(other);
 	struct timespec left;
 
-	evi_flush(other);
 	iv_loop_timeout(&left);
 	evi_leave(before);
-	return evi_wake_sleep(other);
+	return !busy && evi_wake_sleep(other);
 }
 
 static void prepare(struct ev_loop *loop, ev_prepare *prep, int revents)
 {
 	ev_embed *w = iv_container_of(prep, ev_embed, prepare);
 
-	(void)loop;
 	(void)revents;
-	while (w->other->changed != NULL || !put_to_sleep(w->other))
+	if (w->other->changed != NULL)
 		ev_run(w->other, EVRUN_NOWAIT);
+	if (!put_to_sleep(w->other))
+		ev_idle_start(loop, &w->idle);
 }
 
 static void forked(struct ev_loop *loop, ev_fork *fork_, int revents)
@@ -67,16 +79,38 @@ static int descriptor(struct ev_loop *other)
 	return fd;
 }
 
+/* OTHER is the loop, or one that waits for it. */
+static bool waits_for(const struct ev_loop *other, const struct ev_loop *loop)
+{
+	int i;
+
+	if (other == loop)
+		return true;
+	for (i = 0; i < other->prepares.count; i++) {
+		ev_prepare *prep = (ev_prepare *)other->prepares.at[i];
+
+		if (prep->cb == prepare &&
+		    waits_for(iv_container_of(prep, ev_embed, prepare)->other,
+			      loop))
+			return true;
+	}
+	return false;
+}
+
 EVI_PUBLIC void ev_embed_start(struct ev_loop *loop, ev_embed *w)
 {
 	if (ev_is_active(w))
 		return;
+	if (waits_for(w->other, loop))
+		iv_fatal("ev_embed_start: the loop would wait for itself");
 	ev_io_init(&w->io, ready, descriptor(w->other), EV_READ);
 	ev_set_priority(&w->io, w->priority);
 	ev_io_start(loop, &w->io);
 	ev_prepare_init(&w->prepare, prepare);
 	ev_set_priority(&w->prepare, EV_MINPRI);
 	ev_prepare_start(loop, &w->prepare);
+	ev_idle_init(&w->idle, awake);
+	ev_set_priority(&w->idle, EV_MAXPRI);
 	ev_fork_init(&w->fork, forked);
 	ev_fork_start(loop, &w->fork);
 	evi_started(loop, w, 1);
@@ -89,6 +123,7 @@ EVI_PUBLIC void ev_embed_stop(struct ev_loop *loop, ev_embed *w)
 		return;
 	ev_io_stop(loop, &w->io);
 	ev_prepare_stop(loop, &w->prepare);
+	ev_idle_stop(loop, &w->idle);
 	ev_fork_stop(loop, &w->fork);
 	evi_stopped(loop, w);
 }

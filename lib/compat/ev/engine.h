@@ -145,7 +145,7 @@ struct ev_loop {
 
 	/* stat.c; hints: stat_inotify.c */
 	struct evi_set	stats;
-	bool	stats_new;		/* some have no hint yet */
+	bool	stats_new;		/* some have no hint yet, or left it */
 	bool	stats_news;		/* of some a hint has come */
 	struct evi_hints	*hints;
 	ev_watcher	look;
@@ -285,8 +285,9 @@ void evi_wait_init(struct ev_loop *loop);
 void evi_wait_fini(struct ev_loop *loop);
 /* Applies changes to the core, and waits. */
 void evi_wait(struct ev_loop *loop, bool block);
-/* The same changes, for who waits for the core's descriptor. */
-void evi_flush(struct ev_loop *loop);
+/* The same changes, for who waits for the core's descriptor; with the core
+   entered.  True if something has come of it to be called at once. */
+bool evi_flush(struct ev_loop *loop);
 
 /* ---- wake.c ------------------------------------------------------------- */
 
@@ -327,20 +328,25 @@ void evi_stats_fini(struct ev_loop *loop);
 
 /* Looks at the path of W; queues it if something has changed. */
 void evi_stat_look(struct ev_loop *loop, ev_stat *w);
+/* Asks for another hint. */
+void evi_stat_again(struct ev_loop *loop, ev_stat *w);
 
 /* ---- stat_inotify.c, or stat_poll.c where there is no inotify(7) -------- */
 
 /* How well the kernel says that something may have happened to a path. */
 enum evi_hint { EVI_HINT_ALL, EVI_HINT_LOCAL, EVI_HINT_NONE };
 
-/* All of these with the core entered.  W->wd is private to them; -2: none was
-   asked for, -1: none was to be had. */
+/* W->wd is private to them; -2: none was asked for, -1: none was to be had.
+   With the core entered, not in a wait: */
 enum evi_hint evi_hint_place(struct ev_loop *loop, ev_stat *w);
-void evi_hint_drop(struct ev_loop *loop, ev_stat *w);
+/* Removes those that were left. */
+void evi_hints_sweep(struct ev_loop *loop);
+void evi_hints_close(struct ev_loop *loop);
 
+/* Also while another thread waits for the loop: */
+void evi_hint_leave(struct ev_loop *loop, ev_stat *w);
 /* Looks at those that hints have come of. */
 void evi_hints_look(struct ev_loop *loop);
-void evi_hints_close(struct ev_loop *loop);
 
 /* ---- loop.c ------------------------------------------------------------- */
 

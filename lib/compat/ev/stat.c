@@ -56,12 +56,19 @@ static void place(struct ev_loop *loop, ev_stat *w)
 {
 	enum evi_hint hint = EVI_HINT_NONE;
 
-	evi_hint_drop(loop, w);
 	w->wd = -1;
 	if (loop->inotify)
 		hint = evi_hint_place(loop, w);
 	poll_every(loop, w, hint == EVI_HINT_ALL ? 0. :
 			    hint == EVI_HINT_LOCAL ? REMOTE : BLIND);
+}
+
+/* The hint is for another file, or is gone. */
+void evi_stat_again(struct ev_loop *loop, ev_stat *w)
+{
+	evi_hint_leave(loop, w);
+	w->wd = -2;
+	loop->stats_new = true;
 }
 
 /* What has happened before there was a hint is found out afterwards. */
@@ -72,13 +79,8 @@ void evi_stat_look(struct ev_loop *loop, ev_stat *w)
 	ev_stat_stat(loop, w);
 	if (!differ(&before, &w->attr))
 		return;
-	if (another(&before, &w->attr)) {
-		struct iv_loop *outer = evi_enter(loop);
-
-		place(loop, w);
-		evi_leave(outer);
-		ev_stat_stat(loop, w);
-	}
+	if (another(&before, &w->attr))
+		evi_stat_again(loop, w);
 	w->prev = before;
 	evi_feed(loop, (ev_watcher *)w, EV_STAT);
 }
@@ -111,12 +113,7 @@ EVI_PUBLIC void ev_stat_stop(struct ev_loop *loop, ev_stat *w)
 	evi_unfeed(loop, (ev_watcher *)w);
 	if (!ev_is_active(w))
 		return;
-	if (w->wd >= 0) {
-		struct iv_loop *outer = evi_enter(loop);
-
-		evi_hint_drop(loop, w);
-		evi_leave(outer);
-	}
+	evi_hint_leave(loop, w);
 	poll_every(loop, w, 0.);
 	evi_set_remove(loop, &loop->stats, w);
 }
@@ -125,12 +122,9 @@ EVI_PUBLIC void ev_stat_stop(struct ev_loop *loop, ev_stat *w)
 
 static void look(struct ev_loop *loop, ev_watcher *w, int revents)
 {
-	struct iv_loop *outer = evi_enter(loop);
-
 	(void)w;
 	(void)revents;
 	evi_hints_look(loop);
-	evi_leave(outer);
 }
 
 void evi_stats_init(struct ev_loop *loop)
@@ -144,6 +138,7 @@ void evi_stats_flush(struct ev_loop *loop)
 	int i;
 
 	loop->stats_new = false;
+	evi_hints_sweep(loop);
 	for (i = 0; i < loop->stats.count; i++) {
 		ev_stat *w = (ev_stat *)loop->stats.at[i];
 

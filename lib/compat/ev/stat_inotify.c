@@ -23,7 +23,7 @@
 struct hint {
 	struct iv_inotify_watch	watch;
 	struct ev_loop	*loop;
-	ev_stat	*w;
+	ev_stat	*w;			/* NULL: it has left */
 	bool	came, again;
 	bool	placed;
 };
@@ -180,42 +180,49 @@ enum evi_hint evi_hint_place(struct ev_loop *loop, ev_stat *w)
 		return is_local(w->path) ? EVI_HINT_ALL : EVI_HINT_LOCAL;
 	if ((errno != ENOENT && errno != EACCES && errno != ENOTDIR) ||
 	    !watch_parent(hint, w->path))
-		evi_hint_drop(loop, w);
+		evi_hint_leave(loop, w);
 	return EVI_HINT_NONE;
 }
 
-void evi_hint_drop(struct ev_loop *loop, ev_stat *w)
+/* The core may be about to write to it. */
+void evi_hint_leave(struct ev_loop *loop, ev_stat *w)
 {
-	struct hint *hint;
-
 	if (w->wd < 0)
 		return;
-	hint = loop->hints->at[w->wd];
-	loop->hints->at[w->wd] = NULL;
+	loop->hints->at[w->wd]->w = NULL;
+	loop->stats_new = true;
 	w->wd = -1;
-	if (hint->placed)
-		iv_inotify_watch_unregister(&hint->watch);
-	evi_realloc(hint, 0);
 }
 
-/* To look may place a hint anew, at the same or another index. */
+void evi_hints_sweep(struct ev_loop *loop)
+{
+	int i;
+
+	for (i = 0; loop->hints != NULL && i < loop->hints->max; i++) {
+		struct hint *hint = loop->hints->at[i];
+
+		if (hint == NULL || hint->w != NULL)
+			continue;
+		loop->hints->at[i] = NULL;
+		if (hint->placed)
+			iv_inotify_watch_unregister(&hint->watch);
+		evi_realloc(hint, 0);
+	}
+}
+
 void evi_hints_look(struct ev_loop *loop)
 {
 	int i;
 
 	for (i = 0; loop->hints != NULL && i < loop->hints->max; i++) {
 		struct hint *hint = loop->hints->at[i];
-		ev_stat *w;
+		ev_stat *w = hint != NULL ? hint->w : NULL;
 
-		if (hint == NULL || !hint->came)
+		if (w == NULL || !hint->came)
 			continue;
 		hint->came = false;
-		w = hint->w;
-		if (hint->again) {
-			evi_hint_drop(loop, w);
-			w->wd = -2;
-			loop->stats_new = true;
-		}
+		if (hint->again)
+			evi_stat_again(loop, w);
 		evi_stat_look(loop, w);
 	}
 }

@@ -12,10 +12,15 @@ enum evi_hint evi_hint_place(struct ev_loop *loop, ev_stat *w)
 	return EVI_HINT_NONE;
 }
 
-void evi_hint_drop(struct ev_loop *loop, ev_stat *w)
+void evi_hint_leave(struct ev_loop *loop, ev_stat *w)
 {
 	(void)loop;
-	(void)w;
+	w->wd = -1;
+}
+
+void evi_hints_sweep(struct ev_loop *loop)
+{
+	(void)loop;
 }
 
 void evi_hints_look(struct ev_loop *loop)

@@ -7,7 +7,8 @@
  */
 #include "compat/ev/engine.h"
 
-/* How long a set clock may go unnoticed, if nobody tells. */
+/* How long a set clock may go unnoticed, if nobody tells, and what is ready may
+   be left. */
 #define LONGEST	59.743
 
 /* More than what two doubles of this century may be apart. */
@@ -103,14 +104,18 @@ static ev_tstamp collect(struct ev_loop *loop, ev_tstamp at)
 	if (at != 0. && at < loop->now + loop->timeout_interval)
 		at = loop->now + loop->timeout_interval;
 	pause = loop->io_interval - (loop->now - before);
+	if (pause > LONGEST)
+		pause = LONGEST;
 	if (at != 0. && pause > at - loop->now)
 		pause = at - loop->now;
 	ev_sleep(pause);
 	return at;
 }
 
-void evi_flush(struct ev_loop *loop)
+bool evi_flush(struct ev_loop *loop)
 {
+	unsigned before = loop->fed;
+
 	if (loop->wants_raw && !loop->has_raw)
 		evi_wake_open(loop);
 	if (loop->stats_new)
@@ -119,14 +124,6 @@ void evi_flush(struct ev_loop *loop)
 		evi_fds_flush(loop);
 	if (loop->periodics.count > 0 && loop->may_watch && !loop->watches)
 		evi_time_watch(loop);
-}
-
-/* True if something has come of it to be called at once. */
-static bool flush(struct ev_loop *loop)
-{
-	unsigned before = loop->fed;
-
-	evi_flush(loop);
 	return loop->fed != before || loop->fired != NULL || loop->stats_news;
 }
 
@@ -145,7 +142,7 @@ void evi_wait(struct ev_loop *loop, bool block)
 	struct iv_loop *before = evi_enter(loop);
 	ev_tstamp at = 0.;
 
-	block = !flush(loop) && block && loop->refs != 0;
+	block = !evi_flush(loop) && block && loop->refs != 0;
 	if (block) {
 		at = due(loop);
 		if (loop->io_interval > 0. || loop->timeout_interval > 0.)

@@ -116,6 +116,40 @@ TEST(a_watcher_that_is_started_later)
 	close_pair(p);
 }
 
+static void call_again(struct ev_loop *loop, ev_async *a, int revents)
+{
+	(void)revents;
+	ev_async_send(loop, a);
+}
+
+static void run_until_called(ev_timer *t)
+{
+	int i;
+
+	for (i = 0; ev_is_active(t) && i < 100000; i++)
+		ev_run(outer, EVRUN_ONCE);
+	CHECK_HEARD("t(100)");
+}
+
+/* The outer loop's turn comes nevertheless. */
+TEST(an_inner_loop_that_never_sleeps)
+{
+	ev_async a;
+	ev_timer t;
+	ev_embed w;
+
+	open_both();
+	ev_async_init(&a, call_again);
+	ev_async_start(inner, &a);
+	ev_async_send(inner, &a);
+	start(&w, NULL);
+	TIMER(outer, &t, "t", .02, 0.);
+	run_until_called(&t);
+	ev_embed_stop(outer, &w);
+	CHECK_INT(ev_run(outer, EVRUN_NOWAIT), ==, 0);
+	destroy_both();
+}
+
 static void in_child(void *_p)
 {
 	int *p = _p;
@@ -184,5 +218,55 @@ FATAL_TEST_ONCE(a_backend_that_cannot_be_embedded,
 	CHECK(other != NULL);
 	ev_embed_init(&w, NULL, other);
 	ev_embed_start(loop, &w);
+}
+
+static void start_again(struct ev_loop *loop, ev_io *io, int revents)
+{
+	(void)revents;
+	ev_io_stop(loop, io);
+	ev_io_start(loop, io);
+}
+
+TEST(an_inner_loop_with_changes_in_each_turn)
+{
+	ev_timer t;
+	ev_embed w;
+	ev_io io;
+	int p[2];
+
+	open_both();
+	make_full_pipe(p);
+	ev_io_init(&io, start_again, p[0], EV_READ);
+	ev_io_start(inner, &io);
+	start(&w, NULL);
+	TIMER(outer, &t, "t", .02, 0.);
+	run_until_called(&t);
+	destroy_both();
+	close_pair(p);
+}
+
+FATAL_TEST_ONCE(a_loop_in_itself, "ev_embed_start: the loop would wait for "
+		"itself")
+{
+	struct ev_loop *loop = make_loop();
+	ev_embed w;
+
+	ev_embed_init(&w, NULL, loop);
+	ev_embed_start(loop, &w);
+}
+
+FATAL_TEST_ONCE(two_loops_in_each_other, "ev_embed_start: the loop would wait "
+		"for itself")
+{
+	struct ev_loop *a = ev_loop_new(EVBACKEND_EPOLL);
+	struct ev_loop *b = ev_loop_new(EVBACKEND_EPOLL);
+	ev_embed wa, wb;
+
+	if (a == NULL || b == NULL)
+		SKIP("no epoll");
+	ev_embed_init(&wa, NULL, b);
+	ev_embed_start(a, &wa);
+	ev_embed_init(&wb, NULL, a);
+	ev_embed_start(b, &wb);
 }
 #endif

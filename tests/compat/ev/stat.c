@@ -3,6 +3,8 @@
  * stat.c - tests of ev_stat.
  */
 #include <fcntl.h>
+#include <pthread.h>
+#include <sched.h>
 #include <sys/stat.h>
 #include "rig.h"
 
@@ -365,6 +367,66 @@ TEST(in_a_child)
 	CHECK_INT(w.attr.st_size, ==, 2);
 	ev_stat_stop(inherited, &w);
 	ev_loop_destroy(inherited);
+}
+
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static int waits;
+
+static void release(struct ev_loop *loop)
+{
+	(void)loop;
+	__atomic_store_n(&waits, 1, __ATOMIC_RELEASE);
+	pthread_mutex_unlock(&lock);
+}
+
+static void acquire(struct ev_loop *loop)
+{
+	(void)loop;
+	pthread_mutex_lock(&lock);
+}
+
+static void *run_locked(void *loop)
+{
+	pthread_mutex_lock(&lock);
+	ev_run(loop, 0);
+	pthread_mutex_unlock(&lock);
+	return NULL;
+}
+
+static void leave(struct ev_loop *loop, ev_async *a, int revents)
+{
+	(void)a;
+	(void)revents;
+	ev_break(loop, EVBREAK_ALL);
+}
+
+TEST(stopped_by_another_thread_during_the_wait)
+{
+	struct ev_loop *loop = make_loop();
+	pthread_t tid;
+	ev_async a;
+	ev_stat w;
+
+	append(name("file"), "1");
+	start(loop, &w, path, 0.);
+	ev_async_init(&a, leave);
+	ev_async_start(loop, &a);
+	ev_set_loop_release_cb(loop, release, acquire);
+	CHECK_INT(pthread_create(&tid, NULL, run_locked, loop), ==, 0);
+	while (!__atomic_load_n(&waits, __ATOMIC_ACQUIRE))
+		sched_yield();
+	pthread_mutex_lock(&lock);
+	ev_stat_stop(loop, &w);
+	memset(&w, 0xa5, sizeof(w));
+	append(path, "2");
+	ev_async_send(loop, &a);
+	pthread_mutex_unlock(&lock);
+	CHECK_INT(pthread_join(tid, NULL), ==, 0);
+	ev_set_loop_release_cb(loop, NULL, NULL);
+	ev_async_stop(loop, &a);
+	CHECK_INT(ev_run(loop, 0), ==, 0);
+	CHECK_HEARD("");
+	ev_loop_destroy(loop);
 }
 
 #if IS_OURS
