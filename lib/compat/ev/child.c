@@ -16,15 +16,18 @@ static void report(struct ev_loop *loop, int chain, int pid, int status)
 
 	for (wl = loop->children[chain]; wl != NULL; wl = wl->next) {
 		ev_child *w = (ev_child *)wl;
+		int fed;
 
 		if ((w->pid != pid && w->pid != 0) ||
 		    (traced && !(w->flags & 1)))
 			continue;
-		/* Before another child can get the number. */
+		/* Before another child can get the number; the program may
+		   have fed it with the priority that it had. */
+		fed = evi_unfeed(loop, (ev_watcher *)w);
 		ev_set_priority(w, EV_MAXPRI);
 		w->rpid = pid;
 		w->rstatus = status;
-		evi_feed(loop, (ev_watcher *)w, EV_CHILD);
+		evi_feed(loop, (ev_watcher *)w, EV_CHILD | fed);
 	}
 }
 

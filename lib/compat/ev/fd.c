@@ -150,13 +150,23 @@ static struct evi_fd *find(struct ev_loop *loop, int fd)
 	return f;
 }
 
+/* Numbers below it may be those of files that are opened before the next wait;
+   beyond it, where a table would be large, only what is open is believed. */
+#define LIKELY	(1 << 20)
+
+static bool impossible(const struct ev_loop *loop, int fd)
+{
+	return fd < 0 || (fd >= LIKELY && fd >= loop->fds_max &&
+			  fcntl(fd, F_GETFD) < 0);
+}
+
 EVI_PUBLIC void ev_io_start(struct ev_loop *loop, ev_io *w)
 {
 	struct evi_fd *f;
 
 	if (ev_is_active(w))
 		return;
-	if (w->fd < 0) {
+	if (impossible(loop, w->fd)) {
 		evi_feed(loop, (ev_watcher *)w, EV_ERROR | EVENTS);
 		return;
 	}

@@ -3,6 +3,7 @@
  * memory.c - where all memory of this library comes from, and who is told
  * when the system refuses something.
  */
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include "compat/ev/engine.h"
@@ -73,7 +74,7 @@ static int doubled(int max, int need)
 	int wanted = max > 0 ? max : 4;
 
 	while (wanted < need)
-		wanted *= 2;
+		wanted = wanted > INT_MAX / 2 ? need : wanted * 2;
 	return wanted;
 }
 

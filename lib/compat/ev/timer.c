@@ -63,7 +63,8 @@ static void expire(struct ev_loop *loop, ev_timer *w)
 		w->at -= loop->now;
 	} else {
 		w->at += w->repeat;
-		if (w->at < loop->now)
+		/* Also if it is no number. */
+		if (!(w->at >= loop->now))
 			w->at = loop->now;
 	}
 	evi_heap_next(&loop->timers, once);

@@ -214,4 +214,24 @@ FATAL_TEST_ONCE(not_the_default_loop, "ev_child_start: not in the default loop")
 
 	start(make_loop(), &w, "w", 1, 0);
 }
+
+/* With another priority than it gets. */
+TEST(fed_when_its_child_is_found)
+{
+	struct ev_loop *loop = make_default_loop();
+	pid_t pid = child(3);
+	siginfo_t info;
+	ev_child w;
+
+	memset(&w, 0, sizeof(w));
+	start(loop, &w, "c", pid, 0);
+	CHECK_SYS(waitid(P_PID, (id_t)pid, &info, WEXITED | WNOWAIT));
+	ev_feed_event(loop, &w, EV_CUSTOM);
+	ev_feed_signal_event(loop, SIGCHLD);
+	ev_run(loop, EVRUN_NOWAIT);
+	CHECK_HEARD("c(1000800)");
+	CHECK_INT(w.rpid, ==, pid);
+	ev_child_stop(loop, &w);
+	ev_loop_destroy(loop);
+}
 #endif

@@ -3,6 +3,7 @@
  * fd.c - tests of ev_io and ev_once().
  */
 #include <fcntl.h>
+#include <limits.h>
 #include <sys/socket.h>
 #include "rig.h"
 
@@ -725,3 +726,22 @@ TEST(one_that_is_watched_is_told_then)
 	CHECK(!ev_is_active(&io));
 	ev_loop_destroy(loop);
 }
+
+#if IS_OURS
+/* libev runs out of memory or numbers. */
+TEST(numbers_that_no_file_has)
+{
+	static const int numbers[] = { INT_MAX, 1500000000, 100000000 };
+	struct ev_loop *loop = make_loop();
+	size_t i;
+	ev_io io;
+
+	for (i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++) {
+		IO(loop, &io, "io", numbers[i], EV_READ);
+		CHECK(!ev_is_active(&io));
+		CHECK_INT(ev_run(loop, 0), ==, 0);
+		CHECK_HEARD("io(80000003)");
+	}
+	ev_loop_destroy(loop);
+}
+#endif

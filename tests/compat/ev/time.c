@@ -229,3 +229,20 @@ TEST(an_alarm_that_is_refused_for_a_while)
 		  (TOLD ? 0 : MINUTE) + soon());
 	ev_loop_destroy(loop);
 }
+
+/* A wait is not put off for longer than the calendar is left alone. */
+TEST(an_endless_io_collect_interval)
+{
+	struct ev_loop *loop = begin(0);
+	ev_io io;
+	int p[2];
+
+	make_full_pipe(p);
+	IO(loop, &io, "io", p[0], EV_READ);
+	ev_set_io_collect_interval(loop, 1e300);
+	ev_run(loop, EVRUN_ONCE);
+	CHECK_HEARD("io(1)");
+	CHECK_INT(spy_clock() - START, <=, MINUTE);
+	ev_loop_destroy(loop);
+	close_pair(p);
+}

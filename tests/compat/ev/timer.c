@@ -185,6 +185,27 @@ TEST(no_number_is_now)
 }
 #endif
 
+#if IS_OURS
+TEST(what_becomes_no_number_is_now)
+{
+	struct ev_loop *loop = make_loop();
+	ev_timer w, other;
+
+	TIMER(loop, &w, "w", -INFINITY, INFINITY);
+	TIMER(loop, &other, "other", 0., 0.);
+	pass(loop, .001);
+	ev_run(loop, EVRUN_NOWAIT);
+	ev_verify(loop);
+	CHECK_HEARD("w(100) other(100)");
+	pass(loop, .001);
+	ev_run(loop, EVRUN_NOWAIT);
+	CHECK_HEARD("w(100)");
+	ev_run(loop, EVRUN_NOWAIT);
+	CHECK_HEARD("");
+	ev_loop_destroy(loop);
+}
+#endif
+
 TEST_ONCE(sleeps_that_are_none)
 {
 	double before = ev_time();
