@@ -2,6 +2,7 @@
 /*
  * follow.c - tests of iv_follow.
  */
+#include "config.h"
 #include <fcntl.h>
 #include <setjmp.h>
 #include <stdint.h>

@@ -350,6 +350,9 @@ static void *accept_without_flags(void *unused)
 	accept_error = 0;
 	deny_syscall(SYS_ioctl, EPERM);
 	deny_syscall(SYS_fcntl, EPERM);
+#ifdef SYS_fcntl64
+	deny_syscall(SYS_fcntl64, EPERM);
+#endif
 	CHECK_INT(ivi_accept(l.fd, &from, &len), ==, -ECONNABORTED);
 	return unused;
 }

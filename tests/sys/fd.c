@@ -310,6 +310,9 @@ static void *pipe_without_flags(void *unused)
 	pipe2_err = ENOSYS;
 	ioctl_err = ENOTTY;
 	deny_syscall(SYS_fcntl, EPERM);
+#ifdef SYS_fcntl64
+	deny_syscall(SYS_fcntl64, EPERM);
+#endif
 	CHECK_INT(ivi_pipe(fds, true), ==, -EPERM);
 	CHECK(fstat(fds[0], &(struct stat){ 0 }) < 0 && errno == EBADF);
 	CHECK(fstat(fds[1], &(struct stat){ 0 }) < 0 && errno == EBADF);
