@@ -26,7 +26,7 @@ struct program {
 
 /* `child' of a request is the address of its program, with this in its lowest
    bits, so that a request that was never initialised can be told. */
-#define SEAL	((uintptr_t)0x5)
+#define SEAL	((uintptr_t)0x3)
 #define SEALED	((uintptr_t)7 |						\
 		 (uintptr_t)((UINT64_C(0xff) << 48) & UINTPTR_MAX))
 
