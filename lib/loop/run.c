@@ -255,9 +255,14 @@ void ivi_run_abandon(struct ivi_loop *loop)
 	ivi_events_rest_outside(loop);
 }
 
+/* By how much the frame of a public function may seem to be deeper in the stack
+   than that of another one which the same function calls: where arguments are
+   pushed there, with what aligns them.  What handlers call is deeper by more. */
+#define ARGUMENTS	32
+
 bool ivi_run_inside(struct ivi_loop *loop, uintptr_t frame)
 {
-	if (loop->run.depth > 0 && frame >= loop->run.frame)
+	if (loop->run.depth > 0 && frame + ARGUMENTS >= loop->run.frame)
 		ivi_run_abandon(loop);
 	return loop->run.depth > 0;
 }
