@@ -14,6 +14,11 @@
 #define ivi_likely(x)	__builtin_expect(!!(x), 1)
 #define ivi_unlikely(x)	__builtin_expect(!!(x), 0)
 
+/* Where the stack of the function that calls this one ends.  The address of the
+   frame is below that by what this one saves where registers are kept at its
+   bottom (aarch64). */
+#define IVI_CALLER_STACK()	((uintptr_t)__builtin_dwarf_cfa())
+
 /* A type that is only ever seen through the pad of a public struct. */
 #define IVI_ALIAS	__attribute__((__may_alias__))
 

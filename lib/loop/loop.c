@@ -229,7 +229,7 @@ IVI_PUBLIC void iv_deinit(void)
 			 "[loop %p]", (void *)loop);
 	if (--loop->inits > 0 || loop->own)
 		return;
-	if (!ivi_run_inside(loop, (uintptr_t)__builtin_frame_address(0))) {
+	if (!ivi_run_inside(loop, IVI_CALLER_STACK())) {
 		if (take_down(loop) || ivi_check_find(is_left) == NULL)
 			ivi_exit_forget();
 		return;
@@ -314,8 +314,7 @@ IVI_PUBLIC void iv_loop_free(struct iv_loop *handle)
 		return;
 	}
 	take("iv_loop_free", loop);
-	if (loop == before ||
-	    ivi_run_inside(loop, (uintptr_t)__builtin_frame_address(0)))
+	if (loop == before || ivi_run_inside(loop, IVI_CALLER_STACK()))
 		bad_entered("iv_loop_free", loop);
 	ivi_self_set(loop);
 	take_down(loop);
@@ -348,7 +347,7 @@ IVI_PUBLIC struct iv_loop *iv_loop_enter(struct iv_loop *handle)
 		if (loop != NULL)
 			come_to(loop);
 		if (before != NULL)
-			leave(before, (uintptr_t)__builtin_frame_address(0));
+			leave(before, IVI_CALLER_STACK());
 		ivi_self_set(loop);
 	}
 	return handle_of(before);

@@ -255,9 +255,9 @@ void ivi_run_abandon(struct ivi_loop *loop)
 	ivi_events_rest_outside(loop);
 }
 
-/* By how much the frame of a public function may seem to be deeper in the stack
-   than that of another one which the same function calls: where arguments are
-   pushed there, with what aligns them.  What handlers call is deeper by more. */
+/* By how much deeper one call may seem to be than another one of the same function:
+   where arguments are pushed on the stack, with what aligns them.  What handlers
+   call is deeper by more. */
 #define ARGUMENTS	32
 
 bool ivi_run_inside(struct ivi_loop *loop, uintptr_t frame)
@@ -298,7 +298,7 @@ static void run_level(struct ivi_loop *loop, unsigned flags)
 	ivi_events_rest_outside(loop);
 }
 
-/* FRAME: of the public function. */
+/* FRAME: where the stack of who has called the public function ends. */
 static void enter(struct ivi_loop *loop, unsigned flags, uintptr_t frame)
 {
 	if (!ivi_run_inside(loop, frame)) {
@@ -313,8 +313,7 @@ static void enter(struct ivi_loop *loop, unsigned flags, uintptr_t frame)
 
 IVI_PUBLIC void iv_main(void)
 {
-	enter(ivi_loop_of_caller("iv_main"), 0,
-	      (uintptr_t)__builtin_frame_address(0));
+	enter(ivi_loop_of_caller("iv_main"), 0, IVI_CALLER_STACK());
 }
 
 IVI_PUBLIC int iv_run(unsigned flags)
@@ -323,7 +322,7 @@ IVI_PUBLIC int iv_run(unsigned flags)
 
 	if (flags & ~(unsigned)(IV_RUN_ONCE | IV_RUN_NOWAIT))
 		iv_fatal("iv_run: unknown flags 0x%x", flags);
-	enter(loop, flags, (uintptr_t)__builtin_frame_address(0));
+	enter(loop, flags, IVI_CALLER_STACK());
 	return !loop->run.quit && alive(loop);
 }
 

@@ -18,7 +18,7 @@ struct ivi_run {
 	bool	special;	/* there is more to a turn: hooks, or one of
 				   the above, or it is nested */
 	unsigned	depth;	/* iv_main() calls in progress */
-	uintptr_t	frame;	/* of the outermost one */
+	uintptr_t	frame;	/* of who has called the outermost one */
 	unsigned	flags;	/* of the innermost one: IV_RUN_* */
 	unsigned	levels;	/* begun so far */
 	long	trusted;	/* turns until it is verified again */
@@ -27,8 +27,8 @@ struct ivi_run {
 };
 
 /*
- * True in a handler that iv_main() has called.  FRAME is that of a function in
- * the caller: handlers that were left by longjmp(3) or an exception have taken
+ * True in a handler that iv_main() has called.  FRAME is where the stack of
+ * the caller ends: handlers that were left by longjmp(3) or an exception have taken
  * iv_main() with them, whose frame is then below.  Stacks grow down.
  */
 bool ivi_run_inside(struct ivi_loop *loop, uintptr_t frame);
