@@ -4,43 +4,52 @@
  *
  * The outer one watches the descriptor of the inner one's core, which has to
  * be told of changes, and that it sleeps, before each wait.  If it cannot sleep,
- * since it was called meanwhile, an idle watcher keeps the outer one from it.
+ * since there is something to call, neither does the outer one.
  */
 #include "compat/ev/engine.h"
 
-static void sweep(struct ev_loop *loop, ev_embed *w)
+static void ready(struct ev_loop *loop, ev_io *io, int revents)
 {
+	ev_embed *w = iv_container_of(io, ev_embed, io);
+
+	/* The program did not start it, and cannot start it again. */
+	if (revents & EV_ERROR)
+		ev_io_start(loop, io);
 	if (w->cb != NULL)
 		evi_feed(loop, (ev_watcher *)w, EV_EMBED);
 	else
 		ev_run(w->other, EVRUN_NOWAIT);
 }
 
-static void ready(struct ev_loop *loop, ev_io *io, int revents)
+static void prepare(struct ev_loop *loop, ev_prepare *prep, int revents);
+
+/* The loop that W is the prepare watcher for, if it is one of ours. */
+static struct ev_loop *inner(ev_watcher *w)
 {
-	/* The program did not start it, and cannot start it again. */
-	if (revents & EV_ERROR)
-		ev_io_start(loop, io);
-	sweep(loop, iv_container_of(io, ev_embed, io));
+	ev_prepare *prep = (ev_prepare *)w;
+
+	return prep->cb == prepare ?
+	       iv_container_of(prep, ev_embed, prepare)->other : NULL;
 }
 
-static void awake(struct ev_loop *loop, ev_idle *idle, int revents)
+/* False: there is something to call, in it or in one that it waits for. */
+static bool put_to_sleep(struct ev_loop *loop)
 {
-	(void)revents;
-	ev_idle_stop(loop, idle);
-	sweep(loop, iv_container_of(idle, ev_embed, idle));
-}
-
-/* False: there is something to call. */
-static bool put_to_sleep(struct ev_loop *other)
-{
-	struct iv_loop *before = evi_enter(other);
-	bool busy = evi_flush(other);
+	struct iv_loop *before;
 	struct timespec left;
+	bool busy = false;
+	int i;
 
+	for (i = 0; i < loop->prepares.count; i++) {
+		struct ev_loop *other = inner(loop->prepares.at[i]);
+
+		busy |= other != NULL && !put_to_sleep(other);
+	}
+	before = evi_enter(loop);
+	busy |= evi_flush(loop);
 	iv_loop_timeout(&left);
 	evi_leave(before);
-	return !busy && evi_wake_sleep(other);
+	return !busy && evi_wake_sleep(loop);
 }
 
 static void prepare(struct ev_loop *loop, ev_prepare *prep, int revents)
@@ -48,10 +57,10 @@ static void prepare(struct ev_loop *loop, ev_prepare *prep, int revents)
 	ev_embed *w = iv_container_of(prep, ev_embed, prepare);
 
 	(void)revents;
-	if (w->other->changed != NULL)
-		ev_run(w->other, EVRUN_NOWAIT);
-	if (!put_to_sleep(w->other))
-		ev_idle_start(loop, &w->idle);
+	if (put_to_sleep(w->other))
+		return;
+	loop->hurry = true;
+	evi_feed(loop, (ev_watcher *)&w->io, EV_READ);
 }
 
 static void forked(struct ev_loop *loop, ev_fork *fork_, int revents)
@@ -61,8 +70,8 @@ static void forked(struct ev_loop *loop, ev_fork *fork_, int revents)
 	(void)revents;
 	ev_embed_stop(loop, w);
 	ev_loop_fork(w->other);
-	ev_run(w->other, EVRUN_NOWAIT);
 	ev_embed_start(loop, w);
+	evi_feed(loop, (ev_watcher *)&w->io, EV_READ);
 }
 
 static int descriptor(struct ev_loop *other)
@@ -87,11 +96,9 @@ static bool waits_for(const struct ev_loop *other, const struct ev_loop *loop)
 	if (other == loop)
 		return true;
 	for (i = 0; i < other->prepares.count; i++) {
-		ev_prepare *prep = (ev_prepare *)other->prepares.at[i];
+		struct ev_loop *next = inner(other->prepares.at[i]);
 
-		if (prep->cb == prepare &&
-		    waits_for(iv_container_of(prep, ev_embed, prepare)->other,
-			      loop))
+		if (next != NULL && waits_for(next, loop))
 			return true;
 	}
 	return false;
@@ -109,8 +116,6 @@ EVI_PUBLIC void ev_embed_start(struct ev_loop *loop, ev_embed *w)
 	ev_prepare_init(&w->prepare, prepare);
 	ev_set_priority(&w->prepare, EV_MINPRI);
 	ev_prepare_start(loop, &w->prepare);
-	ev_idle_init(&w->idle, awake);
-	ev_set_priority(&w->idle, EV_MAXPRI);
 	ev_fork_init(&w->fork, forked);
 	ev_fork_start(loop, &w->fork);
 	evi_started(loop, w, 1);
@@ -123,7 +128,6 @@ EVI_PUBLIC void ev_embed_stop(struct ev_loop *loop, ev_embed *w)
 		return;
 	ev_io_stop(loop, &w->io);
 	ev_prepare_stop(loop, &w->prepare);
-	ev_idle_stop(loop, &w->idle);
 	ev_fork_stop(loop, &w->fork);
 	evi_stopped(loop, w);
 }

@@ -125,6 +125,7 @@ struct ev_loop {
 	/* wait.c */
 	struct iv_timer	alarm;
 	ev_tstamp	alarm_at;	/* 0: not registered */
+	bool	hurry;			/* the next wait is not to last */
 	ev_tstamp	io_interval, timeout_interval;
 
 	/* wake.c */
@@ -339,6 +340,8 @@ enum evi_hint { EVI_HINT_ALL, EVI_HINT_LOCAL, EVI_HINT_NONE };
 /* W->wd is private to them; -2: none was asked for, -1: none was to be had.
    With the core entered, not in a wait: */
 enum evi_hint evi_hint_place(struct ev_loop *loop, ev_stat *w);
+/* True in a child that has not called ev_loop_fork(): the parent's events. */
+bool evi_hints_inherited(const struct ev_loop *loop);
 /* Removes those that were left. */
 void evi_hints_sweep(struct ev_loop *loop);
 void evi_hints_close(struct ev_loop *loop);

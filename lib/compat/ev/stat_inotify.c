@@ -32,6 +32,7 @@ struct evi_hints {
 	struct iv_inotify	inotify;
 	struct hint	**at;
 	int	max;
+	pid_t	pid;			/* who reads its events */
 };
 
 /* ---- Which file systems ---------------------------------------------------- */
@@ -98,8 +99,14 @@ static bool open_hints(struct ev_loop *loop)
 		evi_realloc(hints, 0);
 		return false;
 	}
+	hints->pid = getpid();
 	loop->hints = hints;
 	return true;
+}
+
+bool evi_hints_inherited(const struct ev_loop *loop)
+{
+	return loop->hints != NULL && loop->hints->pid != getpid();
 }
 
 static int free_index(struct evi_hints *hints)

@@ -18,6 +18,12 @@ void evi_hint_leave(struct ev_loop *loop, ev_stat *w)
 	w->wd = -1;
 }
 
+bool evi_hints_inherited(const struct ev_loop *loop)
+{
+	(void)loop;
+	return false;
+}
+
 void evi_hints_sweep(struct ev_loop *loop)
 {
 	(void)loop;

@@ -116,6 +116,8 @@ bool evi_flush(struct ev_loop *loop)
 {
 	unsigned before = loop->fed;
 
+	if (evi_hints_inherited(loop))
+		evi_stats_fork(loop);
 	if (loop->wants_raw && !loop->has_raw)
 		evi_wake_open(loop);
 	if (loop->stats_new)
@@ -142,7 +144,8 @@ void evi_wait(struct ev_loop *loop, bool block)
 	struct iv_loop *before = evi_enter(loop);
 	ev_tstamp at = 0.;
 
-	block = !evi_flush(loop) && block && loop->refs != 0;
+	block = !evi_flush(loop) && block && loop->refs != 0 && !loop->hurry;
+	loop->hurry = false;
 	if (block) {
 		at = due(loop);
 		if (loop->io_interval > 0. || loop->timeout_interval > 0.)

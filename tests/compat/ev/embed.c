@@ -245,6 +245,126 @@ TEST(an_inner_loop_with_changes_in_each_turn)
 	close_pair(p);
 }
 
+static ev_embed *freed;
+
+static void free_embed(struct ev_loop *loop, ev_io *io, int revents)
+{
+	said(io->data, revents);
+	ev_io_stop(loop, io);
+	ev_embed_stop(outer, freed);
+	memset(freed, 0xa5, sizeof(*freed));
+	free(freed);
+}
+
+TEST(freed_by_a_callback_of_the_inner_loop)
+{
+	ev_io io;
+	int p[2];
+
+	open_both();
+	make_full_pipe(p);
+	freed = malloc(sizeof(*freed));
+	CHECK(freed != NULL);
+	start(freed, NULL);
+	ev_io_init(&io, free_embed, p[0], EV_READ);
+	LABEL(&io, "io");
+	ev_io_start(inner, &io);
+	ev_run(outer, EVRUN_NOWAIT);
+	CHECK_HEARD("io(1)");
+	CHECK_INT(ev_run(outer, 0), ==, 0);
+	destroy_both();
+	close_pair(p);
+}
+
+static void send_async(struct ev_loop *loop, ev_io *io, int revents)
+{
+	(void)revents;
+	ev_io_stop(loop, io);
+	ev_async_send(loop, io->data);
+}
+
+static void stay_ready(struct ev_loop *loop, ev_io *io, int revents)
+{
+	(void)loop;
+	(void)io;
+	(void)revents;
+}
+
+/* Something of the highest priority comes in each of its turns. */
+TEST(an_outer_loop_that_never_sleeps)
+{
+	ev_io io, busy;
+	ev_embed w;
+	ev_async a;
+	int p[2];
+
+	open_both();
+	make_full_pipe(p);
+	PLAIN(async, inner, &a, "a");
+	ev_io_init(&io, send_async, p[0], EV_READ);
+	io.data = &a;
+	ev_io_start(inner, &io);
+	ev_io_init(&busy, stay_ready, p[0], EV_READ);
+	ev_set_priority(&busy, EV_MAXPRI);
+	ev_io_start(outer, &busy);
+	start(&w, NULL);
+	iterate(outer, 5, EVRUN_ONCE);
+	CHECK_HEARD("a(80000)");
+	destroy_both();
+	close_pair(p);
+}
+
+/* Which an inner one that never sleeps takes no turns from. */
+TEST(idle_watchers_of_the_outer_loop)
+{
+	ev_embed w;
+	ev_async a;
+	ev_idle idle;
+
+	open_both();
+	ev_async_init(&a, call_again);
+	ev_async_start(inner, &a);
+	ev_async_send(inner, &a);
+	start(&w, NULL);
+	PLAIN_AT(-2, idle, outer, &idle, "i");
+	iterate(outer, 3, EVRUN_ONCE);
+	CHECK_HEARD("i(2000) i(2000) i(2000)");
+	destroy_both();
+}
+
+static struct ev_loop *innermost;
+
+static void *send_innermost(void *a)
+{
+	ev_sleep(.02);
+	ev_async_send(innermost, a);
+	return NULL;
+}
+
+TEST(three_loops)
+{
+	ev_embed w, below;
+	pthread_t tid;
+	ev_async a;
+	int i;
+
+	open_both();
+	innermost = make_loop();
+	PLAIN(async, innermost, &a, "a");
+	ev_embed_init(&below, NULL, innermost);
+	ev_embed_start(inner, &below);
+	start(&w, NULL);
+	for (i = 0; i < 3; i++) {
+		CHECK_INT(pthread_create(&tid, NULL, send_innermost, &a),
+			  ==, 0);
+		while (strcmp(heard(), "a(80000)") != 0)
+			ev_run(outer, EVRUN_ONCE);
+		pthread_join(tid, NULL);
+	}
+	destroy_both();
+	ev_loop_destroy(innermost);
+}
+
 FATAL_TEST_ONCE(a_loop_in_itself, "ev_embed_start: the loop would wait for "
 		"itself")
 {

@@ -369,6 +369,30 @@ TEST(in_a_child)
 	ev_loop_destroy(inherited);
 }
 
+#if IS_OURS
+static void run_on(void *unused)
+{
+	(void)unused;
+	append(path, "2");
+	iterate(inherited, 20, EVRUN_NOWAIT);
+}
+
+/* It reads none of its parent's events. */
+TEST(in_a_child_that_does_not_say_so)
+{
+	ev_stat w;
+
+	inherited = make_loop();
+	append(name("file"), "1");
+	start(inherited, &w, path, 0.);
+	reap_child(fork_child(run_on, NULL));
+	await(inherited);
+	CHECK_INT(w.attr.st_size, ==, 2);
+	ev_stat_stop(inherited, &w);
+	ev_loop_destroy(inherited);
+}
+#endif
+
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static int waits;
 
