@@ -242,7 +242,6 @@ TESTS_C += \
 	tests/mod/spawn.t \
 	tests/mod/wait.t \
 	tests/mod/wait_any.t \
-	tests/sys/child.t \
 	tests/sys/exec.t \
 	tests/sys/sig.t
 tests_mod_listen_t_SOURCES = tests/mod/listen.c $(LAB)
