@@ -7,6 +7,7 @@ EXTRA_DIST += rpm/rpmlint.toml tests/packages/autopkgtest.sh \
 	tests/packages/cross.sh tests/packages/deb.sh \
 	tests/packages/piuparts.sh tests/packages/places.sh \
 	tests/packages/root.sh tests/packages/rpm.sh \
+	tests/packages/strip_lto.sh \
 	tests/packages/source.sh tests/packages/upgrade.py
 # For rpmbuild -ta.
 EXTRA_DIST += rpm/ivykis.spec
