@@ -255,9 +255,9 @@ void ivi_run_abandon(struct ivi_loop *loop)
 	ivi_events_rest_outside(loop);
 }
 
-/* By how much deeper one call may seem to be than another one of the same function:
-   where arguments are pushed on the stack, with what aligns them.  What handlers
-   call is deeper by more. */
+/* By how much deeper one call may seem to be than another one of the same
+   function: where arguments are pushed on the stack, with what aligns them.
+   What handlers call is deeper by more. */
 #define ARGUMENTS	32
 
 bool ivi_run_inside(struct ivi_loop *loop, uintptr_t frame)

@@ -28,8 +28,8 @@ struct ivi_run {
 
 /*
  * True in a handler that iv_main() has called.  FRAME is where the stack of
- * the caller ends: handlers that were left by longjmp(3) or an exception have taken
- * iv_main() with them, whose frame is then below.  Stacks grow down.
+ * the caller ends: handlers that were left by longjmp(3) or an exception have
+ * taken iv_main() with them, whose frame is then below.  Stacks grow down.
  */
 bool ivi_run_inside(struct ivi_loop *loop, uintptr_t frame);
 

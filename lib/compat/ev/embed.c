@@ -88,7 +88,7 @@ static int descriptor(struct ev_loop *other)
 	return fd;
 }
 
-/* OTHER is the loop, or one that waits for it. */
+/* OTHER is LOOP, or waits for it. */
 static bool waits_for(const struct ev_loop *other, const struct ev_loop *loop)
 {
 	int i;

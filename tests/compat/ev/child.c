@@ -70,7 +70,7 @@ TEST(any_child)
 	ev_loop_destroy(loop);
 }
 
-/* Those whose numbers are the same but for the last bits are kept together. */
+/* Those whose numbers have the same last bits are kept together. */
 TEST(another_child_s_number)
 {
 	struct ev_loop *loop = make_default_loop();

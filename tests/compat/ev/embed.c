@@ -181,10 +181,12 @@ TEST(after_a_fork)
 }
 
 #if IS_OURS
+static struct ev_loop *addressee;
+
 static void *send_soon(void *a)
 {
 	ev_sleep(.02);
-	ev_async_send(inner, a);
+	ev_async_send(addressee, a);
 	return NULL;
 }
 
@@ -196,6 +198,7 @@ TEST(an_async_of_the_inner_loop)
 	ev_async a;
 
 	open_both();
+	addressee = inner;
 	PLAIN(async, inner, &a, "a");
 	start(&w, NULL);
 	ev_run(outer, EVRUN_NOWAIT);
@@ -332,15 +335,6 @@ TEST(idle_watchers_of_the_outer_loop)
 	destroy_both();
 }
 
-static struct ev_loop *innermost;
-
-static void *send_innermost(void *a)
-{
-	ev_sleep(.02);
-	ev_async_send(innermost, a);
-	return NULL;
-}
-
 TEST(three_loops)
 {
 	ev_embed w, below;
@@ -349,20 +343,19 @@ TEST(three_loops)
 	int i;
 
 	open_both();
-	innermost = make_loop();
-	PLAIN(async, innermost, &a, "a");
-	ev_embed_init(&below, NULL, innermost);
+	addressee = make_loop();
+	PLAIN(async, addressee, &a, "a");
+	ev_embed_init(&below, NULL, addressee);
 	ev_embed_start(inner, &below);
 	start(&w, NULL);
 	for (i = 0; i < 3; i++) {
-		CHECK_INT(pthread_create(&tid, NULL, send_innermost, &a),
-			  ==, 0);
+		CHECK_INT(pthread_create(&tid, NULL, send_soon, &a), ==, 0);
 		while (strcmp(heard(), "a(80000)") != 0)
 			ev_run(outer, EVRUN_ONCE);
 		pthread_join(tid, NULL);
 	}
 	destroy_both();
-	ev_loop_destroy(innermost);
+	ev_loop_destroy(addressee);
 }
 
 FATAL_TEST_ONCE(a_loop_in_itself, "ev_embed_start: the loop would wait for "
