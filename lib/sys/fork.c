@@ -29,6 +29,8 @@
    handler of pthread_atfork() that waits for this thread hang. */
 #define PATIENCE	IVI_SEC
 
+#define NO_ADVICE	(-1)
+
 static unsigned not_wiped = IVI_FIRST_GENERATION;
 static unsigned last = IVI_FIRST_GENERATION;	/* what *ivi_process was last */
 static pid_t pid;
@@ -119,7 +121,10 @@ static unsigned *wiped_page(void)
 	if (p == MAP_FAILED)
 		return NULL;
 #if defined(MADV_WIPEONFORK)
-	if (madvise(p, size, MADV_WIPEONFORK) == 0)
+	/* Emulators (qemu-user 7.2) take any advice for one that they may
+	   ignore. */
+	if (madvise(p, size, NO_ADVICE) < 0 &&
+	    madvise(p, size, MADV_WIPEONFORK) == 0)
 		return p;
 #elif defined(INHERIT_ZERO)
 	if (minherit(p, size, INHERIT_ZERO) == 0)
