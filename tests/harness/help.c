@@ -216,6 +216,14 @@ void mute_write(int fd)
 }
 #endif
 
+void need_kernel(const char *lack)
+{
+	const char *by = getenv("EMULATOR");
+
+	if (by != NULL && strstr(by, "qemu") != NULL)
+		SKIP("what runs this program %s", lack);
+}
+
 /* ---- Processes --------------------------------------------------------- */
 
 pid_t fork_child(void (*fn)(void *), void *arg)

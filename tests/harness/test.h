@@ -228,6 +228,10 @@ void deny_syscall(long nr, int err);
 /* The same for write(2) on FD, which writes nothing and returns 0. */
 void mute_write(int fd);
 
+/* Skips the case where an emulator (qemu-user) runs the program, which LACKs, or
+   has, what the kernel itself would not. */
+void need_kernel(const char *lack);
+
 /* Runs fn(arg) in a forked child, which then exits with status 0. */
 pid_t fork_child(void (*fn)(void *), void *arg);
 

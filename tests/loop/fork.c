@@ -800,6 +800,7 @@ TEST(forked_while_threads_post_work_and_signal)
 #ifdef __SANITIZE_ADDRESS__
 	SKIP("locks of AddressSanitizer itself are not free in such a child");
 #endif
+	need_kernel("has locks of its own, which are not free in such a child");
 	time_limit(120);
 	busy_begin();
 	for (i = 0; i < n; i++) {

@@ -736,7 +736,8 @@ static void leave_an_orphan(void)
 #ifdef PR_SET_CHILD_SUBREAPER
 TEST(orphans_of_a_subreaper)
 {
-	CHECK_SYS(prctl(PR_SET_CHILD_SUBREAPER, 1));
+	if (prctl(PR_SET_CHILD_SUBREAPER, 1) < 0)
+		SKIP("no subreapers: %s", strerror(errno));
 	begin();
 	leave_an_orphan();
 	end();
