@@ -69,11 +69,20 @@ struct pidfd_info {
 /* How often a status that is about to be there is asked for: 5 ms or so. */
 #define TRIES		200
 
-static int pidfds;		/* atomic: 1 they work, -1 they do not */
+/* What is known about pidfds.  Atomic. */
+enum { ABSENT = -1, UNKNOWN, WORK, KEEP_STATUS };
+
+static int pidfds = UNKNOWN;
 
 static bool for_want(int err)
 {
 	return err == EMFILE || err == ENFILE || err == ENOMEM;
+}
+
+/* EINVAL, ENOENT since Linux 6.16: no leader of a thread group. */
+static bool is_no_process(int err)
+{
+	return err == ESRCH || err == EINVAL || err == ENOENT;
 }
 
 static int open_pidfd(pid_t pid)
@@ -112,33 +121,64 @@ static int wait_pidfd(int fd, siginfo_t *info, int options,
 #endif
 }
 
-/* Asked with our own: what it says about others may have other reasons.
-   0: for want of a descriptor there is no answer. */
-static int probe(void)
+static bool works(int fd)
 {
 	struct rusage usage;
 	siginfo_t info;
+
+	return syscall(SYS_pidfd_send_signal, fd, 0, NULL, 0) == 0 &&
+	       wait_pidfd(fd, &info, WEXITED | WNOHANG, &usage) < 0 &&
+	       errno == ECHILD;
+}
+
+/* That there is a status, too (Linux 6.15), cannot be asked beforehand.  But
+   the release alone says nothing where somebody else answers for the kernel. */
+static bool keeps_status(int fd)
+{
+	struct pidfd_info info = { .mask = INFO_EXIT };
+	struct utsname u;
+	int major, minor;
+
+	return uname(&u) == 0 &&
+	       sscanf(u.release, "%d.%d", &major, &minor) == 2 &&
+	       (major > 6 || (major == 6 && minor >= 15)) &&
+	       ioctl(fd, GET_INFO, &info) == 0;
+}
+
+/* Asked with our own: what it says about others may have other reasons.  For
+   want of a descriptor there is no answer. */
+static int probe(void)
+{
 	int fd = open_pidfd(getpid());
-	bool works;
+	int found = ABSENT;
 
 	if (fd < 0)
-		return for_want(-fd) ? 0 : -1;
-	works = syscall(SYS_pidfd_send_signal, fd, 0, NULL, 0) == 0 &&
-		wait_pidfd(fd, &info, WEXITED | WNOHANG, &usage) < 0 &&
-		errno == ECHILD;
+		return for_want(-fd) ? UNKNOWN : ABSENT;
+	if (works(fd))
+		found = keeps_status(fd) ? KEEP_STATUS : WORK;
 	ivi_close(fd);
-	return works ? 1 : -1;
+	return found;
+}
+
+static int known(void)
+{
+	int what = __atomic_load_n(&pidfds, __ATOMIC_RELAXED);
+
+	if (what == UNKNOWN) {
+		what = probe();
+		__atomic_store_n(&pidfds, what, __ATOMIC_RELAXED);
+	}
+	return what;
 }
 
 bool ivi_pidfds(void)
 {
-	int known = __atomic_load_n(&pidfds, __ATOMIC_RELAXED);
+	return known() != ABSENT;
+}
 
-	if (known == 0) {
-		known = probe();
-		__atomic_store_n(&pidfds, known, __ATOMIC_RELAXED);
-	}
-	return known >= 0;
+bool ivi_pidfd_keeps_status(void)
+{
+	return known() == KEEP_STATUS;
 }
 
 int ivi_pidfd_open(pid_t pid)
@@ -148,10 +188,9 @@ int ivi_pidfd_open(pid_t pid)
 	if (!ivi_pidfds())
 		return -ENOSYS;
 	fd = open_pidfd(pid);
-	/* EINVAL, before Linux 6.16: no leader of a thread group. */
-	if (fd >= 0 || for_want(-fd) || fd == -ESRCH || fd == -EINVAL)
+	if (fd >= 0 || for_want(-fd) || is_no_process(-fd))
 		return fd;
-	__atomic_store_n(&pidfds, -1, __ATOMIC_RELAXED);
+	__atomic_store_n(&pidfds, ABSENT, __ATOMIC_RELAXED);
 	return -ENOSYS;
 }
 
@@ -166,17 +205,6 @@ int ivi_child_kill(pid_t pid, int pidfd, int sig)
 	if (ret < 0 && errno != EINVAL && errno != EPERM && errno != ESRCH)
 		ret = kill(pid, sig);
 	return ret;
-}
-
-/* There is no way to ask beforehand whether the kernel will tell. */
-bool ivi_pidfd_keeps_status(void)
-{
-	struct utsname u;
-	int major, minor;
-
-	return uname(&u) == 0 &&
-	       sscanf(u.release, "%d.%d", &major, &minor) == 2 &&
-	       (major > 6 || (major == 6 && minor >= 15));
 }
 
 static bool is_readable(int fd)

@@ -530,6 +530,7 @@ static void check_clone(int signum)
 	int fds[2];
 	pid_t pid;
 
+	need_kernel("has no other signal for the end of a process");
 	make_pipe(fds);
 	iv_init();
 	pid = (pid_t)CHECK_SYS(syscall(SYS_clone, signum, 0, 0, 0, 0));
@@ -844,6 +845,13 @@ TEST(the_program_ignores_sigchld_on_an_older_linux)
 	check_vanish(0);
 }
 #endif
+
+/* Nor does what only calls itself a newer one. */
+TEST(the_program_ignores_sigchld_and_nothing_is_told_by_pidfds)
+{
+	deny_syscall(SYS_ioctl, ENOTTY);
+	check_vanish(0);
+}
 
 #ifdef HAVE_PIDFD
 /* Nothing is asked of it where a pidfd tells all. */

@@ -331,9 +331,16 @@ TEST_ONCE(a_pidfd_shows_the_end)
 	CHECK_INT(ivi_pidfd_open(pid), ==, -ESRCH);
 }
 
-static void *thread_id(void *tid)
+static int odd_is_known[2], odd_is_done_with[2];
+
+static void *be_odd(void *unused)
 {
-	*(pid_t *)tid = (pid_t)syscall(SYS_gettid);
+	pid_t tid = (pid_t)syscall(SYS_gettid);
+	char c;
+
+	(void)unused;
+	CHECK_INT(write(odd_is_known[1], &tid, sizeof(tid)), ==, sizeof(tid));
+	CHECK_INT(read(odd_is_done_with[0], &c, 1), ==, 1);
 	return NULL;
 }
 
@@ -345,16 +352,24 @@ TEST_ONCE(a_pid_that_is_odd)
 	pthread_t thread;
 
 	close(fd);
-	CHECK_INT(pthread_create(&thread, NULL, thread_id, &odd), ==, 0);
-	pthread_join(thread, NULL);
+	make_pipe(odd_is_known);
+	make_pipe(odd_is_done_with);
+	CHECK_INT(pthread_create(&thread, NULL, be_odd, NULL), ==, 0);
+	CHECK_INT(read(odd_is_known[0], &odd, sizeof(odd)), ==, sizeof(odd));
 	CHECK_INT(ivi_pidfd_open(odd), <, 0);
+	poke(odd_is_done_with[1]);
+	pthread_join(thread, NULL);
+	close_pair(odd_is_known);
+	close_pair(odd_is_done_with);
 	CHECK_INT(ivi_pidfd_open(-1), <, 0);
 	CHECK(ivi_pidfds());
 	kill(pid, SIGKILL);
 	ivi_child_reap(pid, -1);
 }
 
-static void check_early(int expected)
+/* The first N answers are ERR, or that there is no status yet, of a child of
+   PARENT. */
+static void check_early(unsigned n, int err, pid_t parent, int expected)
 {
 	pid_t pid = fork_child(wait_for_signals, NULL);
 	int fd = need_pidfd(pid), status = 0;
@@ -366,6 +381,9 @@ static void check_early(int expected)
 		ivi_child_reap(pid, -1);
 		SKIP("a kernel without kept status");
 	}
+	early = n;
+	early_errno = err;
+	early_parent = parent;
 	signal(SIGCHLD, SIG_IGN);
 	kill(pid, SIGKILL);
 	CHECK_INT(readable(fd, -1), ==, 1);
@@ -385,30 +403,22 @@ static void check_early(int expected)
 
 TEST_ONCE(a_kept_status_that_comes_late)
 {
-	early = 1000000;
-	early_parent = getpid();
-	check_early(0);
+	check_early(1000000, 0, getpid(), 0);
 }
 
 TEST_ONCE(a_child_that_goes_while_it_is_looked_at)
 {
-	early = 1;
-	early_errno = ESRCH;
-	check_early(1);
+	check_early(1, ESRCH, 0, 1);
 }
 
 TEST_ONCE(no_status_is_kept)
 {
-	early = 1000000;
-	early_errno = ESRCH;
-	check_early(-ECHILD);
+	check_early(1000000, ESRCH, 0, -ECHILD);
 }
 
 TEST_ONCE(somebody_elses_status_is_kept)
 {
-	early = 1000000;
-	early_parent = getpid() + 1;
-	check_early(-ECHILD);
+	check_early(1000000, 0, getpid() + 1, -ECHILD);
 }
 
 /* Not that of somebody else who has its number. */
@@ -476,6 +486,13 @@ TEST_ONCE(children_that_vanish)
 TEST_ONCE(an_older_kernel_keeps_nothing)
 {
 	CHECK_SYS(personality(UNAME26));
+	CHECK(!ivi_pidfd_keeps_status());
+}
+
+/* Somebody else answers for it: qemu-user, a sandbox. */
+TEST_ONCE(a_kernel_that_is_new_by_name_only)
+{
+	deny_syscall(SYS_ioctl, ENOTTY);
 	CHECK(!ivi_pidfd_keeps_status());
 }
 
