@@ -384,7 +384,7 @@ TEST(in_a_child_that_does_not_say_so)
 
 	inherited = make_loop();
 	append(name("file"), "1");
-	start(inherited, &w, path, 0.);
+	start(inherited, &w, path, .2);
 	reap_child(fork_child(run_on, NULL));
 	await(inherited);
 	CHECK_INT(w.attr.st_size, ==, 2);
