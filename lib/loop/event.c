@@ -15,7 +15,9 @@
  * Sleeping: the owner sets `asleep' and then looks at the stack; a poster
  * pushes and then looks at `asleep'.  All four are sequentially consistent,
  * so at least one sees the other.  The poster who clears `asleep' makes the
- * one system call.
+ * one system call.  The owner's store is an exchange, which on x86 it would be
+ * anyway: qemu-user (7.2) makes an aarch64 stlr, ldar a store and a load that
+ * an x86 host swaps.
  *
  * What the owner posts itself runs in the task phase, and so does, to keep
  * the order, whatever is pending together with it.
@@ -354,7 +356,7 @@ bool ivi_events_sleep(struct ivi_loop *loop)
 		ivi_nap(RETRY_NS);
 		return false;
 	}
-	__atomic_store_n(&es->asleep, 1, __ATOMIC_SEQ_CST);
+	__atomic_exchange_n(&es->asleep, 1, __ATOMIC_SEQ_CST);
 	if (__atomic_load_n(&es->posts, __ATOMIC_SEQ_CST) == NULL)
 		return true;
 	ivi_events_awake(loop);
@@ -390,7 +392,7 @@ void ivi_events_rest_outside(struct ivi_loop *loop)
 
 	if (loop->run.depth > 0 || es->users == 0 || !channel_ready(loop))
 		return;
-	__atomic_store_n(&es->asleep, 1, __ATOMIC_SEQ_CST);
+	__atomic_exchange_n(&es->asleep, 1, __ATOMIC_SEQ_CST);
 	if (ivi_events_pending(loop))
 		wake(loop);
 }

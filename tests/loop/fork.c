@@ -865,9 +865,20 @@ static void in_silent_child(void (*fn)(void *))
 	reap_child(pid);
 }
 
+/* The descriptor of a /dev/poll or of a port is inherited, and of no use: before
+   it is used nothing but the page tells of a child. */
+static void need_page(void)
+{
+	const char *method = iv_poll_method_name();
+
+	if (strncmp(method, "port", 4) == 0 || strcmp(method, "dev_poll") == 0)
+		need_kernel("wipes no page on fork");
+}
+
 TEST(a_child_by_clone)
 {
 	begin();
+	need_page();
 	in_silent_child(fresh_loop_alone);
 	exercise_alone();
 	in_silent_child(unregister_only);

@@ -846,12 +846,14 @@ TEST(the_program_ignores_sigchld_on_an_older_linux)
 }
 #endif
 
+#ifdef SYS_ioctl
 /* Nor does what only calls itself a newer one. */
 TEST(the_program_ignores_sigchld_and_nothing_is_told_by_pidfds)
 {
 	deny_syscall(SYS_ioctl, ENOTTY);
 	check_vanish(0);
 }
+#endif
 
 #ifdef HAVE_PIDFD
 /* Nothing is asked of it where a pidfd tells all. */

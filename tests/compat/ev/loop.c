@@ -305,12 +305,12 @@ TEST(what_expires_takes_room_in_its_queue_only)
 
 	ev_set_allocator(allocate);
 	loop = make_loop();
-	TIMER(loop, &t, "t", .001, 0.);
-	TIMER(loop, &u, "u", .002, .001);
+	TIMER(loop, &t, "t", .2, 0.);
+	TIMER(loop, &u, "u", .201, .001);
 	ev_run(loop, EVRUN_NOWAIT);
 	before = blocks;
 	CHECK_HEARD("");
-	pass(loop, .01);
+	pass(loop, .25);
 	ev_run(loop, EVRUN_NOWAIT);
 	CHECK_HEARD("t(100) u(100)");
 	CHECK_INT(blocks, ==, before + 1);
